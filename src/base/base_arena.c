@@ -1,0 +1,134 @@
+#include "base/base_arena.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_SIZE ((size_t) 2048)
+
+typedef struct block_s block_t;
+
+struct block_s {
+    block_t *next;
+    size_t   used;
+    size_t   size;
+    alignas(max_align_t) unsigned char bytes[];
+};
+
+struct base_arena_s {
+    block_t *head;
+    size_t   handed_out;
+    size_t   limit;
+    size_t   cost;
+};
+
+
+base_arena_t *base_arena_new(size_t limit)
+{
+    base_arena_t *arena = calloc(1, sizeof(*arena));
+
+    if (arena == NULL) {
+        return NULL;
+    }
+    arena->limit = limit;
+    arena->cost = sizeof(*arena);
+    return arena;
+}
+
+
+void base_arena_free(base_arena_t *arena)
+{
+    block_t *block, *next;
+
+    if (arena == NULL) {
+        return;
+    }
+    for (block = arena->head; block != NULL; block = next) {
+        next = block->next;
+        free(block);
+    }
+    free(arena);
+}
+
+
+static block_t *add_block(base_arena_t *arena, size_t size)
+{
+    size_t   payload = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+    block_t *block;
+
+    /* The limit bounds what malloc is asked for, too. */
+    if (payload > arena->limit - arena->handed_out) {
+        payload = size;
+    }
+    block = calloc(1, sizeof(*block) + payload);
+    if (block == NULL) {
+        return NULL;
+    }
+    block->size = payload;
+    block->next = arena->head;
+    arena->head = block;
+    arena->cost += sizeof(*block) + payload;
+    return block;
+}
+
+
+void *base_arena_alloc(base_arena_t *arena, size_t size)
+{
+    const size_t align = alignof(max_align_t);
+    block_t     *block = arena->head;
+    void        *p;
+
+    if (size == 0) {
+        size = 1;
+    }
+    if (size > SIZE_MAX / 2) {
+        return NULL;
+    }
+    size = (size + align - 1) / align * align;
+    if (size > arena->limit - arena->handed_out) {
+        return NULL;
+    }
+    if (block == NULL || size > block->size - block->used) {
+        block = add_block(arena, size);
+        if (block == NULL) {
+            return NULL;
+        }
+    }
+    p = block->bytes + block->used;
+    block->used += size;
+    arena->handed_out += size;
+    return p;
+}
+
+
+void *base_arena_array(base_arena_t *arena, size_t count, size_t size)
+{
+    if (size != 0 && count > SIZE_MAX / size) {
+        return NULL;
+    }
+    return base_arena_alloc(arena, count * size);
+}
+
+
+base_span_t base_arena_copy(base_arena_t *arena, base_span_t bytes)
+{
+    unsigned char *p;
+
+    if (bytes.p == NULL || bytes.n == SIZE_MAX) {
+        return (base_span_t) {NULL, 0};
+    }
+    p = base_arena_alloc(arena, bytes.n + 1);
+    if (p == NULL) {
+        return (base_span_t) {NULL, 0};
+    }
+    if (bytes.n != 0) {
+        memcpy(p, bytes.p, bytes.n);
+    }
+    return (base_span_t) {p, bytes.n};
+}
+
+
+size_t base_arena_size(const base_arena_t *arena)
+{
+    return arena->cost;
+}

@@ -1,0 +1,108 @@
+/*
+ * base_json: the strict JSON scanner. Every byte of JSON from outside (token headers, claims,
+ * resources, Bundles) is read with it.
+ *
+ * Pulled: the caller hands in bytes as they come, cut anywhere, and takes events. The scanner allocates nothing,
+ * copies nothing but escapes, and never recurses; its state is this struct.
+ *
+ * Refused: whatever RFC 8259 does not allow, invalid UTF-8 (overlong, surrogates, beyond U+10FFFF), a byte order
+ * mark, lone surrogate escapes, U+0000 (escaped or not), nesting deeper than the limit, duplicate members (compared after unescaping) in
+ * objects under watch, more members under watch than the table holds, anything but white space after the value.
+ */
+
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include "base/base_reason.h"
+#include "base/base_span.h"
+
+#define BASE_JSON_DEPTH_MAX 64
+
+typedef enum {
+    BASE_JSON_MORE,      /* the input is used up: hand in more, or call base_json_finish */
+    BASE_JSON_ERROR,     /* js->reason says why; every later call says so again */
+    BASE_JSON_OBJECT,    /* '{' */
+    BASE_JSON_OBJECT_END,
+    BASE_JSON_ARRAY,     /* '[' */
+    BASE_JSON_ARRAY_END,
+    BASE_JSON_KEY,       /* a part of a member's name: js->text, js->last */
+    BASE_JSON_STRING,    /* a part of a string: js->text, js->last */
+    BASE_JSON_NUMBER,    /* a part of a number, as written: js->text, js->last */
+    BASE_JSON_TRUE,
+    BASE_JSON_FALSE,
+    BASE_JSON_NULL
+} base_json_event_t;
+
+/* Flags of base_json_init. */
+#define BASE_JSON_STRICT 1u /* every object is under watch for duplicate members, skipped ones too */
+
+typedef struct base_json_s base_json_t;
+
+/*
+ * Members that begin with an underscore are the scanner's own. `text`: decoded bytes (escapes resolved, UTF-8),
+ * pointing into the input or into the scanner, valid until the next call. A KEY, STRING or NUMBER comes in one or more parts,
+ * the final one with `last` set (its text may be empty); a whole string without escapes inside one input comes as a single part.
+ * `start`: offset, counted from the first byte ever handed in, of the first byte of the token that the event belongs to.
+ */
+struct base_json_s {
+    base_span_t   text;
+    bool          last;
+    uint64_t      start;
+    base_reason_t reason;
+
+    uint64_t       _offset;
+    uint64_t      *_hashes;
+    size_t         _hashes_max;
+    size_t         _hashes_n;
+    uint64_t       _hash[4];
+    uint32_t       _object_from[BASE_JSON_DEPTH_MAX]; /* first hash of each open object */
+    uint64_t       _is_object;                        /* bit i: level i is an object */
+    uint64_t       _is_watched;                       /* bit i: level i is under watch */
+    unsigned       _flags;
+    unsigned       _depth_max;
+    unsigned       _depth;
+    unsigned       _skip_depth;
+    unsigned       _state;
+    unsigned       _sub;
+    uint32_t       _code;
+    unsigned       _hash_fill;
+    unsigned char  _scratch[8];
+};
+
+/*
+ * Sets the process-wide key of the hashes that find duplicate members, so that nobody outside can construct collisions.
+ * Called once at start with random numbers; without the call a fixed key is used (tests).
+ */
+void base_json_seed(uint64_t k0, uint64_t k1);
+
+/*
+ * Prepares for one document. `depth_max` 1..BASE_JSON_DEPTH_MAX. `hashes`: room for `hashes_max` members of the open watched objects
+ * together (owned by the caller, may be NULL when nothing is watched).
+ */
+void base_json_init(base_json_t *js, unsigned flags, unsigned depth_max, uint64_t *hashes, size_t hashes_max);
+
+/* Consumes from *in (which is moved forward) up to the next event. */
+base_json_event_t base_json_next(base_json_t *js, base_span_t *in);
+
+/* After OBJECT: watch this object for duplicate members. (With BASE_JSON_STRICT all are.) */
+void base_json_watch(base_json_t *js);
+
+/*
+ * After OBJECT, ARRAY, or a part of a STRING or NUMBER that is not the last: the rest of this value is checked but gives no events. After a final KEY
+ * part: the member's whole value is so passed over. The next event is what follows the value.
+ */
+void base_json_skip(base_json_t *js);
+
+/*
+ * Says that no more input comes. BASE_OK when exactly one whole value was read; else the reason (BASE_JSON_TRUNCATED or what next() had found).
+ * A number at the very end of the input is completed here: its final part was then not delivered, so top-level numbers are of no use to callers.
+ */
+base_reason_t base_json_finish(base_json_t *js);
+
+/* Bytes consumed so far; after an event, the offset just behind it. */
+uint64_t base_json_offset(const base_json_t *js);
+
+/* Open objects and arrays: 0 outside the value, 1 inside the top-level object or array. */
+unsigned base_json_depth(const base_json_t *js);
+
+#endif
