@@ -48,8 +48,7 @@ static int unit_failed;
 #define is_int(got, expected, ...)                                                                 \
     unit_is_int((long long) (got), (long long) (expected), __FILE__, __LINE__, __VA_ARGS__)
 
-#define is_str(got, expected, ...)                                                                 \
-    unit_is_str((got), (expected), __FILE__, __LINE__, __VA_ARGS__)
+#define is_str(got, expected, ...) unit_is_str((got), (expected), __FILE__, __LINE__, __VA_ARGS__)
 
 #define is_mem(got, got_len, expected, expected_len, ...)                                          \
     unit_is_mem((got), (got_len), (expected), (expected_len), __FILE__, __LINE__, __VA_ARGS__)
