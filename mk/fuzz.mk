@@ -1,0 +1,32 @@
+# fuzz/<room>_<noun>_fuzz.c: one libFuzzer target for each parser. FUZZ chooses, FUZZ_SECONDS runs.
+# Seeds: fuzz/corpus/<name>/, where it exists; what a run finds grows in $(BUILD)/fuzz/corpus/<name>/.
+
+FUZZ_TESTS   := $(sort $(wildcard fuzz/*_fuzz.c))
+FUZZ         ?= $(FUZZ_TESTS:fuzz/%.c=%)
+FUZZ_SECONDS ?=
+FUZZ_FLAGS   := $(WARNINGS) -g -O1 -fno-omit-frame-pointer -Isrc -Ifuzz \
+                -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_OBJECTS := $(PURE:src/%.c=$(OUT)/fuzz/%.o)
+
+.PHONY: fuzz fuzz-programs
+fuzz-programs: $(FUZZ:%=$(OUT)/fuzz/%)
+
+fuzz: fuzz-programs ## build the fuzz targets; FUZZ_SECONDS=600 runs each that long
+ifneq ($(FUZZ_SECONDS),)
+	@for name in $(FUZZ); do \
+	    mkdir -p $(OUT)/fuzz/corpus/$$name; seeds=; \
+	    [ ! -d fuzz/corpus/$$name ] || seeds=fuzz/corpus/$$name; \
+	    $(OUT)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	        -artifact_prefix=$(OUT)/fuzz/$$name- -print_final_stats=1 \
+	        $(OUT)/fuzz/corpus/$$name $$seeds || exit 1; \
+	done
+endif
+
+$(OUT)/fuzz/%_fuzz: fuzz/%_fuzz.c $(FUZZ_OBJECTS) | deps-fuzz
+	$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(FUZZ_OBJECTS) $(PURE_LIBS)
+
+$(OUT)/fuzz/%.o: src/%.c | deps-fuzz
+	@mkdir -p $(@D)
+	$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+-include $(wildcard $(OUT)/fuzz/*.d $(OUT)/fuzz/*/*.d)
