@@ -1,7 +1,7 @@
 # ngx_http_smart_module: build, test, install. `make help` lists the targets.
 #
 # make NGINX_SRC=<dir>           build against an unpacked nginx instead of Debian's nginx-dev
-# make BUILD=build/<name> ...    build into another directory
+# make BUILD=build/<name> ...    build into another directory; JOBS=<n> at a time; V=1 shows the commands
 # make unit UNIT=base_json_test  one unit test; make test TESTS="t/a.t t/b.t": these files only
 
 .DEFAULT_GOAL := all
@@ -12,10 +12,13 @@ SHELL := /bin/bash
 BUILD ?= build
 JOBS  ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n > 4 ? 4 : n)))
 CLANG ?= clang
-ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(JOBS)
 endif
 MAKEFLAGS += --no-print-directory --no-builtin-rules
+ifndef V
+MAKEFLAGS += --silent
+endif
 
 TOP := $(abspath .)
 OUT := $(abspath $(BUILD))
