@@ -1,0 +1,139 @@
+/*
+ * An issuer: whom we trust (configuration), its documents (shared zone), its keys (this worker), and the requests that wait for them.
+ */
+
+#ifndef _NGX_HTTP_SMART_ISSUER_H_INCLUDED_
+#define _NGX_HTTP_SMART_ISSUER_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "base/base_reason.h"
+#include "ngx_http_smart_zone.h"
+
+
+typedef struct ngx_http_smart_keeper_s  ngx_http_smart_keeper_t;
+typedef struct jose_jwk_set_s  jose_jwk_set_t;
+
+
+typedef enum {
+    NGX_HTTP_SMART_DISCOVERY_UNSET,
+    NGX_HTTP_SMART_DISCOVERY_OIDC,      /* then RFC 8414 */
+    NGX_HTTP_SMART_DISCOVERY_OAUTH,
+    NGX_HTTP_SMART_DISCOVERY_SMART,
+    NGX_HTTP_SMART_DISCOVERY_OFF
+} ngx_http_smart_discovery_e;
+
+
+/* claim <name> <pointer>: what RULES F8 calls the vendor's claim */
+typedef struct {
+    ngx_str_t                    name;
+    ngx_str_t                    pointer;
+} ngx_http_smart_claim_t;
+
+
+/*
+ * `smart_issuer name { ... }`, immutable after configuration except for `keeper`, this worker's state. Times are milliseconds where the type
+ * is ngx_msec_t and seconds where it is time_t.
+ */
+typedef struct {
+    ngx_str_t                    name;
+    ngx_str_t                    uri;              /* the token's iss, exact */
+
+    ngx_array_t                  audiences;        /* of ngx_str_t */
+    ngx_flag_t                   audience_off;
+
+    ngx_uint_t                   discovery;        /* ngx_http_smart_discovery_e */
+    ngx_str_t                    fhir_base;        /* discovery smart */
+    ngx_str_t                    jwks_uri;
+    ngx_str_t                    jwks_file;        /* full path */
+    ngx_str_t                    jwks;             /* the file as it was read */
+
+    ngx_array_t                  algorithms;       /* of ngx_str_t */
+    ngx_flag_t                   typ_at_jwt;
+    ngx_uint_t                   typ_set;
+    time_t                       leeway;
+    time_t                       max_token_age;    /* 0: off */
+
+    ngx_msec_t                   refresh_min;
+    ngx_msec_t                   refresh_max;
+    ngx_msec_t                   stale;
+    ngx_msec_t                   cooldown;
+    ngx_msec_t                   timeout;
+    size_t                       max_size;
+
+    ngx_str_t                    trusted_certificate;
+    ngx_str_t                    crl;
+    ngx_str_t                    proxy;
+    ngx_flag_t                   insecure_http;
+    ngx_flag_t                   private_addresses;
+
+    ngx_array_t                  scope_claims;     /* of ngx_str_t */
+    ngx_str_t                    scope_prefix;
+    ngx_str_t                    scope_separator;
+    ngx_array_t                  claims;           /* of ngx_http_smart_claim_t */
+    ngx_flag_t                   patients_many;
+    ngx_uint_t                   patients_set;
+
+    u_char                       digest[NGX_HTTP_SMART_DIGEST_LEN];
+    u_char                      *file;             /* where the block stands */
+    ngx_uint_t                   line;
+
+    void                        *rules;            /* ngx_http_smart_token.c's */
+    ngx_http_smart_keeper_t     *keeper;           /* ngx_http_smart_issuer.c's */
+} ngx_http_smart_issuer_t;
+
+
+/* All issuers, and what they share. Embedded in the main conf. */
+typedef struct {
+    ngx_array_t                  issuers;          /* of ngx_http_smart_issuer_t * */
+    ngx_http_smart_zone_t        zone;
+    size_t                       token_cache;      /* bytes per worker, 0: off */
+    ngx_int_t                    verify_budget;
+} ngx_http_smart_issuers_t;
+
+
+/* create_main_conf: everything unset. */
+ngx_int_t ngx_http_smart_issuers_create(ngx_conf_t *cf,
+    ngx_http_smart_issuers_t *issuers);
+
+/* init_main_conf: defaults, and the shared zone when there is an issuer. */
+char *ngx_http_smart_issuers_init(ngx_conf_t *cf,
+    ngx_http_smart_issuers_t *issuers);
+
+/* The issuer of that name, or NULL. To be called when all blocks were read (postconfiguration). */
+ngx_http_smart_issuer_t *ngx_http_smart_issuer_find(
+    ngx_http_smart_issuers_t *issuers, ngx_str_t *name);
+
+/* init_process and exit_process of the module; nothing happens in helper processes. */
+ngx_int_t ngx_http_smart_issuers_init_process(ngx_cycle_t *cycle,
+    ngx_http_smart_issuers_t *issuers);
+void ngx_http_smart_issuers_exit_process(ngx_cycle_t *cycle,
+    ngx_http_smart_issuers_t *issuers);
+
+
+/*
+ * The keys in this worker and their generation (0: none yet). NULL when keys cannot be had now; they live until control returns to
+ * the event loop.
+ */
+jose_jwk_set_t *ngx_http_smart_issuer_keys(ngx_http_smart_issuer_t *issuer,
+    uint64_t *generation);
+
+/*
+ * To be called when a token names a key that the set does not hold. BASE_OK: a fetch is under way or due,
+ * wait for it; BASE_TOKEN_KEY_UNKNOWN; BASE_KEYS_UNAVAILABLE when nobody could ask.
+ */
+base_reason_t ngx_http_smart_issuer_miss(ngx_http_smart_issuer_t *issuer,
+    base_span_t kid);
+
+/*
+ * Lets the request wait until the issuer's documents changed, a fetch failed, or the request's deadline (2 s after its first wait) passed;
+ * then core_run_phases is called from a posted event. NGX_AGAIN, or NGX_DECLINED with the reason.
+ */
+ngx_int_t ngx_http_smart_issuer_wait(ngx_http_request_t *r,
+    ngx_http_smart_issuer_t *issuer, base_reason_t *reason);
+
+
+#endif /* _NGX_HTTP_SMART_ISSUER_H_INCLUDED_ */
