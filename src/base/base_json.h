@@ -17,24 +17,26 @@
 #include "base/base_span.h"
 
 #define BASE_JSON_DEPTH_MAX 64
+#define BASE_JSON_BUCKETS   128 /* private */
 
 typedef enum {
-    BASE_JSON_MORE,      /* the input is used up: hand in more, or call base_json_finish */
-    BASE_JSON_ERROR,     /* js->reason says why; every later call says so again */
-    BASE_JSON_OBJECT,    /* '{' */
+    BASE_JSON_MORE,   /* the input is used up: hand in more, or call base_json_finish */
+    BASE_JSON_ERROR,  /* js->reason says why; every later call says so again */
+    BASE_JSON_OBJECT, /* '{' */
     BASE_JSON_OBJECT_END,
-    BASE_JSON_ARRAY,     /* '[' */
+    BASE_JSON_ARRAY, /* '[' */
     BASE_JSON_ARRAY_END,
-    BASE_JSON_KEY,       /* a part of a member's name: js->text, js->last */
-    BASE_JSON_STRING,    /* a part of a string: js->text, js->last */
-    BASE_JSON_NUMBER,    /* a part of a number, as written: js->text, js->last */
+    BASE_JSON_KEY,    /* a part of a member's name: js->text, js->last */
+    BASE_JSON_STRING, /* a part of a string: js->text, js->last */
+    BASE_JSON_NUMBER, /* a part of a number, as written: js->text, js->last */
     BASE_JSON_TRUE,
     BASE_JSON_FALSE,
     BASE_JSON_NULL
 } base_json_event_t;
 
 /* Flags of base_json_init. */
-#define BASE_JSON_STRICT 1u /* every object is under watch for duplicate members, skipped ones too */
+#define BASE_JSON_STRICT                                                                           \
+    1u /* every object is under watch for duplicate members, skipped ones too */
 
 typedef struct base_json_s base_json_t;
 
@@ -45,28 +47,34 @@ typedef struct base_json_s base_json_t;
  * `start`: offset, counted from the first byte ever handed in, of the first byte of the token that the event belongs to.
  */
 struct base_json_s {
-    base_span_t   text;
-    bool          last;
-    uint64_t      start;
+    base_span_t text;
+    bool last;
+    uint64_t start;
     base_reason_t reason;
 
-    uint64_t       _offset;
-    uint64_t      *_hashes;
-    size_t         _hashes_max;
-    size_t         _hashes_n;
-    uint64_t       _hash[4];
-    uint32_t       _object_from[BASE_JSON_DEPTH_MAX]; /* first hash of each open object */
-    uint64_t       _is_object;                        /* bit i: level i is an object */
-    uint64_t       _is_watched;                       /* bit i: level i is under watch */
-    unsigned       _flags;
-    unsigned       _depth_max;
-    unsigned       _depth;
-    unsigned       _skip_depth;
-    unsigned       _state;
-    unsigned       _sub;
-    uint32_t       _code;
-    unsigned       _hash_fill;
-    unsigned char  _scratch[8];
+    uint64_t _offset;
+    uint64_t *_hashes; /* a stack: 48 bits of hash, 16 bits of link to the next of its bucket */
+    size_t _hashes_max;
+    size_t _hashes_n;
+    uint16_t _buckets[BASE_JSON_BUCKETS];       /* newest hash of each, counted from 1 */
+    uint16_t _object_from[BASE_JSON_DEPTH_MAX]; /* height of the stack at '{' */
+    uint64_t _is_object;                        /* bit i: level i is an object */
+    uint64_t _is_watched;                       /* bit i: level i is under watch */
+    uint64_t _hash[4];
+    uint64_t _hash_word;
+    uint64_t _hash_n;
+    unsigned _flags;
+    unsigned _depth_max;
+    unsigned _depth;
+    unsigned _skip; /* 0, or 1 + depth at which the value passed over ends */
+    unsigned _state;
+    unsigned _sub;   /* state within the token */
+    unsigned _event; /* the latest */
+    unsigned _utf8;
+    uint32_t _code;
+    uint32_t _high;
+    bool _key;
+    unsigned char _scratch[8];
 };
 
 /*
@@ -79,7 +87,8 @@ void base_json_seed(uint64_t k0, uint64_t k1);
  * Prepares for one document. `depth_max` 1..BASE_JSON_DEPTH_MAX. `hashes`: room for `hashes_max` members of the open watched objects
  * together (owned by the caller, may be NULL when nothing is watched).
  */
-void base_json_init(base_json_t *js, unsigned flags, unsigned depth_max, uint64_t *hashes, size_t hashes_max);
+void base_json_init(base_json_t *js, unsigned flags, unsigned depth_max, uint64_t *hashes,
+                    size_t hashes_max);
 
 /* Consumes from *in (which is moved forward) up to the next event. */
 base_json_event_t base_json_next(base_json_t *js, base_span_t *in);
