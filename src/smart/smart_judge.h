@@ -1,0 +1,103 @@
+/*
+ * smart_judge: the way of a request, pulled and without I/O. It says what it wants; nginx, a test, a fuzzer or smartctl fetch it.
+ *
+ *     smart_judge_start(&judge, arena, policy, base, &message);
+ *     if (smart_judge_needs_principal(&judge)) {
+ *         ... verify the token; no token or a bad one: answer with that reason ...
+ *         smart_judge_principal(&judge, principal);
+ *     }
+ *     for (;;) {
+ *         switch (smart_judge_next(&judge)) {
+ *         case SMART_WANT_BODY: read it whole, smart_judge_body(&judge, bytes); continue;
+ *         case SMART_SEND:      send smart_judge_edits(&judge); the answer goes through smart_review
+ *         case SMART_ANSWER:    a CORS preflight: answered at the edge, nothing is sent
+ *         case SMART_REFUSE:    answer smart_judge_verdict(&judge)->reason
+ *         }
+ *     }
+ */
+
+#ifndef SMART_JUDGE_H
+#define SMART_JUDGE_H
+
+#include "base/base_arena.h"
+#include "fhir/fhir_request.h"
+#include "smart/smart_context.h"
+#include "smart/smart_policy.h"
+#include "smart/smart_principal.h"
+#include "smart/smart_verdict.h"
+
+typedef enum {
+    SMART_REFUSE,
+    SMART_SEND,
+    SMART_ANSWER,
+    SMART_WANT_BODY, /* the whole request body: smart_judge_body */
+    SMART_WANT_READ  /* a stored resource; no judge of today asks for it */
+} smart_step_t;
+
+#define SMART_HEADER_EDITS_MAX 24
+
+/* One request header to replace (all its occurrences by this one), or, with an absent value, to delete. Names in lower case, constant. */
+typedef struct {
+    const char *name;
+    base_span_t value;
+} smart_header_edit_t;
+
+/* What is sent upstream instead of what came: exactly this was judged. Spans live in the arena, the message or constants. */
+typedef struct {
+    base_span_t         method;
+    base_span_t         path;  /* as it came, the base included */
+    base_span_t         query; /* whole, without '?'; absent: none */
+    bool                query_changed;
+    base_span_t         body; /* only with body_changed */
+    bool                body_changed;
+    smart_header_edit_t header[SMART_HEADER_EDITS_MAX];
+    size_t              header_n;
+} smart_edits_t;
+
+/* Members that begin with an underscore are the judge's own. */
+typedef struct {
+    base_arena_t         *_arena;
+    const smart_policy_t *_policy;
+    const smart_base_t   *_base;
+    const fhir_message_t *_message;
+    smart_principal_t    *_principal;
+    fhir_request_t       *_request;
+    base_reason_t         _syntax;
+    smart_verdict_t       _verdict;
+    smart_edits_t         _edits;
+    base_span_t           _body;
+    unsigned              _state;
+} smart_judge_t;
+
+/*
+ * Begins: reads the request line. Everything passed in must outlive the judge; the arena takes what the edits need.
+ * A malformed request is found here and refused by the first smart_judge_next.
+ */
+void smart_judge_start(smart_judge_t *judge, base_arena_t *arena, const smart_policy_t *policy, const smart_base_t *base,
+                       const fhir_message_t *message);
+
+/*
+ * False: no token is looked at (metadata, smart-configuration, CORS preflight, a path that is not below the base, a misspelt
+ * smart-configuration). True: without a valid token the answer is 401, whatever else is wrong with the request.
+ */
+bool smart_judge_needs_principal(const smart_judge_t *judge);
+
+/* Who asks. The caller holds a reference for as long as the judge and the verdict are used. */
+void smart_judge_principal(smart_judge_t *judge, smart_principal_t *principal);
+
+/* The next step. REFUSE, SEND and ANSWER are final: asked again, they are said again. */
+smart_step_t smart_judge_next(smart_judge_t *judge);
+
+/* The whole body, after WANT_BODY. Must live until the edits have been used. Empty: an empty span. */
+void smart_judge_body(smart_judge_t *judge, base_span_t body);
+
+/* Valid after a final step, and as far as decided before. */
+const smart_verdict_t *smart_judge_verdict(const smart_judge_t *judge);
+
+/* Valid after SMART_SEND. */
+const smart_edits_t *smart_judge_edits(const smart_judge_t *judge);
+
+/* The parsed request; NULL when it was malformed. */
+const fhir_request_t *smart_judge_request(const smart_judge_t *judge);
+
+#endif

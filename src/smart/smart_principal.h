@@ -1,0 +1,46 @@
+/*
+ * smart_principal: who sends the request. Identity, launch context and parsed scopes of one verified token.
+ *
+ * Immutable once made, reference-counted, in one arena of its own: it may be cached for as long as the token is valid and shared by
+ * requests of one worker (not by threads). It knows no location: what its scopes grant at one (policy, base) is compiled on first
+ * use and remembered here (smart_grants).
+ */
+
+#ifndef SMART_PRINCIPAL_H
+#define SMART_PRINCIPAL_H
+
+#include "smart/smart_claims.h"
+#include "smart/smart_scope.h"
+
+typedef struct smart_principal_s smart_principal_t;
+
+/*
+ * Makes a principal of a verified payload. `issuer_name`: the name of the smart_issuer block, copied.
+ * BASE_OK: *principal holds one reference. BASE_TOKEN_CLAIMS, BASE_TOKEN_SCOPES (more than SMART_SCOPES_MAX scopes),
+ * BASE_NO_MEMORY: *principal is NULL. The payload is not needed afterwards.
+ */
+base_reason_t smart_principal_new(const smart_claim_map_t *map, base_span_t payload, base_span_t issuer_name,
+                                  smart_principal_t **principal);
+
+/* One more reference; returns the same principal. */
+smart_principal_t *smart_principal_hold(smart_principal_t *principal);
+
+/* Gives a reference back; the last one frees everything, compiled grants included. NULL is allowed. */
+void smart_principal_release(smart_principal_t *principal);
+
+/* Bytes it costs now, and at most may cost later (grants for further locations): for a cache's accounts. */
+size_t smart_principal_size(const smart_principal_t *principal);
+
+/* What the token says; valid as long as the principal. */
+const smart_claims_t *smart_principal_claims(const smart_principal_t *principal);
+
+/* The name of the smart_issuer block. */
+base_span_t smart_principal_issuer(const smart_principal_t *principal);
+
+/* Its scopes in the token's order, void and non-resource ones included. */
+const smart_scope_t *smart_principal_scopes(const smart_principal_t *principal, size_t *n);
+
+/* All scopes as one string, joined by single spaces as they were written (X-SMART-Scopes, $smart_scope). */
+base_span_t smart_principal_scope_text(const smart_principal_t *principal);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * smart_verdict: what was decided, why, and what must be done for the "yes" to be true.
+ *
+ * A verdict is sticky: when a request is judged again (another location after an internal redirect), the verdicts are joined, and
+ * obligations only add up.
+ */
+
+#ifndef SMART_VERDICT_H
+#define SMART_VERDICT_H
+
+#include "base/base_reason.h"
+#include "smart/smart_scope.h"
+
+typedef struct smart_cover_s smart_cover_t; /* smart_cover.h */
+
+/* Obligations (DESIGN "Oblige"), bits. */
+#define SMART_NARROW   1u  /* search parameters were appended (C19) */
+#define SMART_BODY     2u  /* the request body is read and judged */
+#define SMART_PREREAD  4u  /* the stored resource is read and judged first (D10) */
+#define SMART_RESPONSE 8u  /* the answer is judged before it is released (D9, L3) */
+#define SMART_MINIMAL  16u /* no representation may come back (B4) */
+
+/* The scope whose absence explains a refusal (I3). letter 0: none is named. */
+typedef struct {
+    smart_context_t context;
+    base_span_t     type; /* constant text */
+    unsigned        letter;
+} smart_missing_t;
+
+/* What an answer under RESPONSE must be. */
+typedef enum { SMART_CHECK_NONE, SMART_CHECK_INSTANCE, SMART_CHECK_SEARCHSET } smart_check_kind_t;
+
+/* One check of the answer. The cover belongs to a principal's grants: whoever keeps a verdict holds the principal. */
+typedef struct {
+    smart_check_kind_t   kind;
+    const smart_cover_t *cover; /* of the instance, or of each match */
+    base_span_t          type;  /* expected, constant text */
+    base_span_t          id;    /* expected, INSTANCE only; points into the request */
+    bool                 hide_existence;
+} smart_check_t;
+
+#define SMART_CHECKS_MAX 4
+
+typedef struct {
+    base_reason_t   reason;      /* BASE_OK: allowed, if the obligations are met */
+    const char     *rule;        /* the rule behind it, "D9"; never NULL */
+    smart_missing_t missing;     /* when refused for a scope */
+    unsigned        obligations; /* bits */
+    const char     *interaction; /* "search-type"; "" when the request was not understood */
+    base_span_t     type;        /* resource type, constant text; absent at system level */
+    bool            is_public;   /* needs no token */
+    bool            is_preflight; /* answered at the edge, nothing is sent (B10) */
+    smart_check_t   check[SMART_CHECKS_MAX];
+    size_t          check_n;
+} smart_verdict_t;
+
+/* A verdict that allows nothing yet: reason BASE_INTERNAL, so that a forgotten decision refuses. */
+void smart_verdict_init(smart_verdict_t *verdict);
+
+/*
+ * Adds what `more` decided: the first refusal stays, obligations and checks add up, nothing is taken away. More than
+ * SMART_CHECKS_MAX different checks: refused, BASE_INTERNAL.
+ */
+void smart_verdict_join(smart_verdict_t *verdict, const smart_verdict_t *more);
+
+/* True when allowed and the obligation is due. */
+bool smart_verdict_obliges(const smart_verdict_t *verdict, unsigned obligation);
+
+#endif
