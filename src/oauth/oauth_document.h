@@ -14,8 +14,8 @@
 #include "base/base_reason.h"
 #include "base/base_span.h"
 
-#define OAUTH_DOCUMENT_JITTER 1000
-#define OAUTH_DOCUMENT_MISSES 32
+#define OAUTH_DOCUMENT_JITTER   1000
+#define OAUTH_DOCUMENT_ABSENCES 32
 
 /* What an issuer's server does not say otherwise: seconds a document without Cache-Control is fresh, before clamping. */
 #define OAUTH_DOCUMENT_MAX_AGE 3600
@@ -27,6 +27,13 @@ typedef struct {
     uint64_t stale;    /* served so long after it stopped being fresh */
     uint64_t cooldown; /* between two fetches because of unknown key ids */
 } oauth_document_rules_t;
+
+/* A key id that a fetch was started for; `wait` doubles each time it was in vain. */
+typedef struct {
+    uint64_t kid;   /* hash, 0: free */
+    uint64_t until; /* not asked for again before */
+    uint64_t wait;
+} oauth_document_absence_t;
 
 /* Zeroed memory is a document that was never fetched. */
 typedef struct {
@@ -40,13 +47,13 @@ typedef struct {
     uint32_t reason;    /* base_reason_t of the last fetch */
     uint64_t missed_at; /* the last time an unknown key id asked for a fetch, 0: never */
     uint32_t wanted;    /* an unknown key id asks for a fetch now */
-    uint32_t miss_next;
-    uint64_t misses[OAUTH_DOCUMENT_MISSES]; /* hashes of key ids that a fetch did not bring; 0: free */
+    uint32_t absence_next;
+    oauth_document_absence_t absences[OAUTH_DOCUMENT_ABSENCES];
 } oauth_document_t;
 
 typedef enum {
-    OAUTH_DOCUMENT_WAIT,       /* a fetch is wanted (now, or already): wait for its end */
-    OAUTH_DOCUMENT_ABSENT,     /* the issuer was asked and does not have it, or was asked too recently */
+    OAUTH_DOCUMENT_WAIT,   /* a fetch is wanted (now, or already): wait for its end */
+    OAUTH_DOCUMENT_ABSENT, /* the issuer was asked and does not have it, or was asked too recently */
     OAUTH_DOCUMENT_UNREACHABLE /* the issuer was asked too recently and did not answer */
 } oauth_document_miss_t;
 
@@ -64,12 +71,12 @@ void oauth_document_fetched(oauth_document_t *doc, const oauth_document_rules_t 
                             uint64_t now, int64_t max_age, unsigned jitter, bool changed);
 
 /* A fetch failed: what there was stays as long as it is usable. */
-void oauth_document_failed(oauth_document_t *doc, const oauth_document_rules_t *rules, uint64_t now,
-                           base_reason_t reason, unsigned jitter);
+void oauth_document_failed(oauth_document_t *doc, uint64_t now, base_reason_t reason,
+                           unsigned jitter);
 
 /*
- * A token names a key that is not in the set. `kid`: a hash of the key id, not 0. `attempts`: doc->attempts as it was when the keys that were looked
- * through were current. Bounded memory: the oldest of OAUTH_DOCUMENT_MISSES is forgotten.
+ * A token names a key that is not in the set. `kid`: a keyed hash of the key id, not 0. One fetch per cooldown, whatever the ids; each id that a fetch
+ * was started for in vain is asked for again only after its own, doubling wait. The memory is bounded: the oldest is forgotten.
  */
 oauth_document_miss_t oauth_document_miss(oauth_document_t *doc,
                                           const oauth_document_rules_t *rules, uint64_t now,

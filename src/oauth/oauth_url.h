@@ -11,9 +11,9 @@
 
 /* Spans into the URL. */
 typedef struct {
-    bool        https;
+    bool https;
     base_span_t host; /* without the brackets of an IPv6 address */
-    uint16_t    port; /* the scheme's when none is written */
+    uint16_t port;    /* the scheme's when none is written */
     base_span_t path; /* from the first '/', query included; may be empty */
 } oauth_url_t;
 
