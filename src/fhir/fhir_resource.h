@@ -1,0 +1,100 @@
+/*
+ * fhir_resource: reads one resource as bytes arrive, cut anywhere, and says what is true of it. Nothing is kept but the facts.
+ *
+ * Duplicate members are refused in every object. Contained resources are not looked into (RULES D12).
+ */
+
+#ifndef FHIR_RESOURCE_H
+#define FHIR_RESOURCE_H
+
+#include "base/base_json.h"
+#include "fhir/fhir_lens.h"
+
+/* Three values: unknown never permits. */
+typedef enum { FHIR_NOT_MET, FHIR_MET, FHIR_UNKNOWN } fhir_fact_t;
+
+#define FHIR_TEXT_MAX 64
+
+/* A short string of a resource. `unknown`: it was there but is no string, or longer than fits; n is then 0. */
+typedef struct {
+    unsigned char bytes[FHIR_TEXT_MAX];
+    unsigned char n;
+    bool unknown;
+} fhir_text_t;
+
+typedef struct {
+    const fhir_type_t *type; /* by resourceType; NULL: missing or not of this version */
+    fhir_text_t type_name;   /* as written */
+    fhir_text_t id;
+    fhir_text_t version_id; /* meta.versionId */
+    bool type_late;     /* resourceType came too late: all bits unknown; read again with `known` */
+    bool type_conflict; /* resourceType is not `known`: all bits unknown */
+    const fhir_lens_t *lens; /* that gave the bits; NULL: none */
+    uint64_t _met;
+    uint64_t _unknown;
+} fhir_facts_t;
+
+/*
+ * The fact of a bit that fhir_lens_watch_* gave for facts->lens. A value of the wrong shape on the way (an array where FHIR has an
+ * object, or the reverse; null; a reference that is no string) makes it UNKNOWN, whatever else matched.
+ */
+fhir_fact_t fhir_facts_bit(const fhir_facts_t *facts, int bit);
+
+/* The bytes of a short string; absent when there was none. */
+base_span_t fhir_text_span(const fhir_text_t *text);
+
+/* The lens for a type, or NULL when nothing is to be looked for in it. */
+typedef const fhir_lens_t *(*fhir_lens_lookup_pt)(void *ctx, const fhir_type_t *type);
+
+/* Reading state; members are the reader's own. Big (about 2 KB): not for arrays. */
+typedef struct fhir_resource_s fhir_resource_t;
+
+#define FHIR_TRACKS_MAX FHIR_LENS_BITS
+
+struct fhir_resource_s {
+    base_json_t _json;
+    const fhir_definitions_t *_defs;
+    fhir_lens_lookup_pt _lookup;
+    void *_ctx;
+    const fhir_type_t *_known;
+    const fhir_lens_t *_lens;
+    fhir_facts_t _facts;
+    base_reason_t _reason;
+    uint64_t _active[FHIR_LENS_STEPS + 2]; /* by level: bits whose path leads here */
+    uint64_t _seen;
+    unsigned _base;  /* depth of the JSON reader at which the resource object is */
+    unsigned _level; /* steps into it */
+    unsigned _slot;
+    bool _began;
+    bool _ended;
+    bool _typed;
+    bool _other_first;
+    unsigned char _in_array[FHIR_LENS_STEPS + 2];
+    unsigned char _key[FHIR_TEXT_MAX];
+    size_t _key_n;
+    unsigned char *_value;
+    size_t _value_n;
+    bool _value_over;
+    unsigned char _value_room[2048];
+};
+
+/*
+ * Begins a document. `known`: the type, when it is known beforehand (second reading, or the type asked for), else NULL. `hashes`: room
+ * for the members of all open objects together (owned by the caller; 2048 is ample).
+ */
+void fhir_resource_start(fhir_resource_t *res, const fhir_definitions_t *defs,
+                         fhir_lens_lookup_pt lookup, void *ctx, const fhir_type_t *known,
+                         uint64_t *hashes, size_t hashes_max);
+
+/* Takes the next bytes. After a failure every later call says the same. */
+base_reason_t fhir_resource_feed(fhir_resource_t *res, base_span_t bytes);
+
+/* Ends the document: BASE_OK and the facts, or a BASE_JSON_* reason (no whole JSON object, depth, duplicates ...). */
+base_reason_t fhir_resource_end(fhir_resource_t *res, fhir_facts_t *facts);
+
+/* start, feed and end in one, read again by itself when the type comes late: facts->type_late is then false. */
+base_reason_t fhir_resource_read(base_span_t bytes, const fhir_definitions_t *defs,
+                                 fhir_lens_lookup_pt lookup, void *ctx, uint64_t *hashes,
+                                 size_t hashes_max, fhir_facts_t *facts);
+
+#endif
