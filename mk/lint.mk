@@ -24,7 +24,7 @@ lint-format: | deps-lint
 	@clang-format --dry-run -Werror $(filter-out $(GENERATED),$(FORMATTED))
 
 lint-house: | deps-lint
-	@perl tools/lint-house.pl --cc '$(CC)' --nginx '$(DEBIAN_SRC)' --objs '$(OUT)/nginx/objs'
+	@perl tools/lint-house.pl --cc '$(CC)'
 
 format: | deps-lint ## rewrite the pure code in its layout
 	clang-format -i $(filter-out $(GENERATED),$(FORMATTED))
