@@ -27,8 +27,8 @@ struct ngx_http_smart_fetch_s {
     char                     *etag;               /* sent as If-None-Match */
     char                     *accept;
     char                     *proxy;
-    char                     *trusted_certificate;
-    char                     *crl;
+    ngx_str_t                *trusted;            /* PEM; NULL for the system's roots */
+    char                     *crl;                /* path */
     ngx_msec_t                timeout;            /* for the whole of it */
     size_t                    max_size;
     unsigned                  http:1;             /* http is allowed */
@@ -41,7 +41,8 @@ struct ngx_http_smart_fetch_s {
 
     /* what came, valid in the handler */
     ngx_uint_t                status;             /* 0: none */
-    const char               *error;              /* why not, a constant; NULL when status is set */
+    const char               *error;              /* why not, a constant; NULL when a whole answer came */
+    unsigned                  too_large:1;
     u_char                   *body;
     size_t                    len;
     char                      new_etag[128];      /* "" for none */

@@ -10,12 +10,15 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "base/base_arena.h"
 #include "base/base_reason.h"
+#include "jose/jose_jwt.h"
+#include "oauth/oauth_document.h"
+#include "smart/smart_claims.h"
 #include "ngx_http_smart_zone.h"
 
 
 typedef struct ngx_http_smart_keeper_s  ngx_http_smart_keeper_t;
-typedef struct jose_jwk_set_s  jose_jwk_set_t;
 
 
 typedef enum {
@@ -27,23 +30,16 @@ typedef enum {
 } ngx_http_smart_discovery_e;
 
 
-/* claim <name> <pointer>: what RULES F8 calls the vendor's claim */
-typedef struct {
-    ngx_str_t                    name;
-    ngx_str_t                    pointer;
-} ngx_http_smart_claim_t;
-
-
 /*
- * `smart_issuer name { ... }`, immutable after configuration except for `keeper`, this worker's state. Times are milliseconds where the type
- * is ngx_msec_t and seconds where it is time_t.
+ * `smart_issuer name { ... }`, immutable after configuration except for `keeper`, this worker's state. Strings that go to libcurl or the file system are
+ * NUL-terminated behind len.
  */
 typedef struct {
     ngx_str_t                    name;
     ngx_str_t                    uri;              /* the token's iss, exact */
 
     ngx_array_t                  audiences;        /* of ngx_str_t */
-    ngx_flag_t                   audience_off;
+    ngx_uint_t                   audience_off;
 
     ngx_uint_t                   discovery;        /* ngx_http_smart_discovery_e */
     ngx_str_t                    fhir_base;        /* discovery smart */
@@ -51,9 +47,6 @@ typedef struct {
     ngx_str_t                    jwks_file;        /* full path */
     ngx_str_t                    jwks;             /* the file as it was read */
 
-    ngx_array_t                  algorithms;       /* of ngx_str_t */
-    ngx_flag_t                   typ_at_jwt;
-    ngx_uint_t                   typ_set;
     time_t                       leeway;
     time_t                       max_token_age;    /* 0: off */
 
@@ -65,23 +58,18 @@ typedef struct {
     size_t                       max_size;
 
     ngx_str_t                    trusted_certificate;
+    ngx_str_t                    trusted;          /* the file as it was read */
     ngx_str_t                    crl;
     ngx_str_t                    proxy;
     ngx_flag_t                   insecure_http;
     ngx_flag_t                   private_addresses;
 
-    ngx_array_t                  scope_claims;     /* of ngx_str_t */
-    ngx_str_t                    scope_prefix;
-    ngx_str_t                    scope_separator;
-    ngx_array_t                  claims;           /* of ngx_http_smart_claim_t */
-    ngx_flag_t                   patients_many;
-    ngx_uint_t                   patients_set;
-
+    /* compiled from the above and from algorithms, typ, claim, scope_*, patients */
+    jose_jwt_rules_t             rules;
+    smart_claim_map_t            map;
+    oauth_document_rules_t       life;
     u_char                       digest[NGX_HTTP_SMART_DIGEST_LEN];
-    u_char                      *file;             /* where the block stands */
-    ngx_uint_t                   line;
 
-    void                        *rules;            /* ngx_http_smart_token.c's */
     ngx_http_smart_keeper_t     *keeper;           /* ngx_http_smart_issuer.c's */
 } ngx_http_smart_issuer_t;
 
@@ -115,25 +103,25 @@ void ngx_http_smart_issuers_exit_process(ngx_cycle_t *cycle,
 
 
 /*
- * The keys in this worker and their generation (0: none yet). NULL when keys cannot be had now; they live until control returns to
- * the event loop.
+ * The keys in this worker, and which generation of them it is. NULL when there are none that may be used; otherwise they live until control returns to the
+ * event loop. No lock is taken.
  */
 jose_jwk_set_t *ngx_http_smart_issuer_keys(ngx_http_smart_issuer_t *issuer,
     uint64_t *generation);
 
 /*
- * To be called when a token names a key that the set does not hold. BASE_OK: a fetch is under way or due,
- * wait for it; BASE_TOKEN_KEY_UNKNOWN; BASE_KEYS_UNAVAILABLE when nobody could ask.
+ * There are no keys. NGX_AGAIN: some are being fetched, the request waits (see ngx_http_smart_wait). NGX_DECLINED: the issuer was asked
+ * and has none for us now, or too many wait: *reason.
  */
-base_reason_t ngx_http_smart_issuer_miss(ngx_http_smart_issuer_t *issuer,
-    base_span_t kid);
+ngx_int_t ngx_http_smart_issuer_cold(ngx_http_request_t *r,
+    ngx_http_smart_issuer_t *issuer, base_reason_t *reason);
 
 /*
- * Lets the request wait until the issuer's documents changed, a fetch failed, or the request's deadline (2 s after its first wait) passed;
- * then core_run_phases is called from a posted event. NGX_AGAIN, or NGX_DECLINED with the reason.
+ * The token names a key that the set does not hold. NGX_OK: another worker brought new keys, look again. NGX_AGAIN: the issuer is
+ * asked, the request waits. NGX_DECLINED: BASE_TOKEN_KEY_UNKNOWN, or a reason why nobody could ask.
  */
-ngx_int_t ngx_http_smart_issuer_wait(ngx_http_request_t *r,
-    ngx_http_smart_issuer_t *issuer, base_reason_t *reason);
+ngx_int_t ngx_http_smart_issuer_miss(ngx_http_request_t *r,
+    ngx_http_smart_issuer_t *issuer, base_span_t kid, base_reason_t *reason);
 
 
 #endif /* _NGX_HTTP_SMART_ISSUER_H_INCLUDED_ */

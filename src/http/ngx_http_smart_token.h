@@ -8,10 +8,8 @@
 
 #include "base/base_reason.h"
 #include "base/base_span.h"
+#include "smart/smart_principal.h"
 #include "ngx_http_smart_issuer.h"
-
-
-typedef struct smart_principal_s  smart_principal_t;
 
 
 typedef struct {
@@ -36,10 +34,6 @@ ngx_int_t ngx_http_smart_token(ngx_http_request_t *r,
 ngx_int_t ngx_http_smart_token_known(ngx_http_request_t *r,
     ngx_http_smart_issuer_t **issuers, ngx_uint_t n, base_span_t token,
     ngx_http_smart_identity_t *out);
-
-/* Called once per issuer when all blocks were read: what verification needs, compiled. */
-char *ngx_http_smart_token_compile(ngx_conf_t *cf,
-    ngx_http_smart_issuer_t *issuer);
 
 /* Set handler of `smart_verify_budget <n>` (TAKE1). cmd->offset leads to ngx_http_smart_issuers_t. */
 char *ngx_http_smart_verify_budget_set(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -10,10 +10,9 @@
 
 
 #include "base/base_span.h"
+#include "jose/jose_jwt.h"
+#include "smart/smart_principal.h"
 #include "ngx_http_smart_issuer.h"
-
-
-typedef struct smart_principal_s  smart_principal_t;
 
 
 /* Set handler of `smart_token_cache <size>|off` (TAKE1). cmd->offset leads to ngx_http_smart_issuers_t. */
@@ -34,10 +33,10 @@ smart_principal_t *ngx_http_smart_token_cache_get(base_span_t token,
     ngx_http_smart_issuer_t **issuers, ngx_uint_t n, time_t now,
     ngx_http_smart_issuer_t **issuer);
 
-/* Remembers; holds the principal on its own account. Never fails: without room nothing is remembered. `exp`, `nbf`: seconds, nbf 0 when absent. */
+/* Remembers; holds the principal on its own account. Never fails: without room nothing is remembered. */
 void ngx_http_smart_token_cache_put(base_span_t token,
-    ngx_http_smart_issuer_t *issuer, uint64_t generation, time_t exp,
-    time_t nbf, smart_principal_t *principal);
+    ngx_http_smart_issuer_t *issuer, uint64_t generation,
+    const jose_jwt_t *jwt, smart_principal_t *principal);
 
 
 #endif /* _NGX_HTTP_SMART_TOKEN_CACHE_H_INCLUDED_ */

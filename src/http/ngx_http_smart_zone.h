@@ -23,10 +23,14 @@
 #define NGX_HTTP_SMART_URL_MAX     2048
 
 
+typedef struct ngx_http_smart_zone_sh_s  ngx_http_smart_zone_sh_t;
+
 typedef struct {
-    ngx_shm_zone_t   *shm_zone;
-    ngx_str_t         name;
-    size_t            size;
+    ngx_shm_zone_t            *shm_zone;
+    ngx_slab_pool_t           *shpool;
+    ngx_http_smart_zone_sh_t  *sh;
+    ngx_str_t                  name;
+    size_t                     size;
 } ngx_http_smart_zone_t;
 
 
@@ -64,11 +68,12 @@ void ngx_http_smart_zone_release(ngx_http_smart_zone_t *zone,
     const u_char *digest);
 
 /*
- * Changes states under the lock: `change` gets pointers that are valid during the call only. It must not block or log.
+ * Changes states under the lock: `change` gets pointers that are valid during the call only, and must not block or log.
  * NGX_DECLINED: no such entry.
  */
-typedef void (*ngx_http_smart_zone_change_pt)(ngx_http_smart_zone_view_t *view,
-    void *data);
+typedef void (*ngx_http_smart_zone_change_pt)(oauth_document_t *metadata,
+    oauth_document_t *keys, void *data);
+
 ngx_int_t ngx_http_smart_zone_change(ngx_http_smart_zone_t *zone,
     const u_char *digest, ngx_http_smart_zone_change_pt change, void *data);
 
