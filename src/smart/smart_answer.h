@@ -20,6 +20,7 @@ void smart_answer_outcome(base_reason_t reason, const smart_missing_t *missing, 
  * returns false when the reason asks for no challenge (RFC 9110 section 11.6.1: 401 always has one).
  * `realm`: absent for none; characters that are not plain inside quotes are left out.
  */
-bool smart_answer_challenge(base_reason_t reason, const smart_missing_t *missing, base_span_t realm, base_writer_t *w);
+bool smart_answer_challenge(base_reason_t reason, const smart_missing_t *missing, base_span_t realm,
+                            base_writer_t *w);
 
 #endif

@@ -38,17 +38,18 @@ typedef enum { SMART_CLAIM_NAMES(SMART_CLAIM_ENUM) SMART_CLAIM_COUNT } smart_cla
 /* Where a claim is found: the member names from the payload's top down. n = 0: nowhere. */
 typedef struct {
     base_span_t segment[SMART_CLAIM_SEGMENTS];
-    size_t      n;
+    size_t n;
 } smart_claim_pointer_t;
 
 /* An issuer's claim map (CONFIG smart_issuer). Built once at configuration, constant afterwards; its spans live as long as it. */
 typedef struct {
     smart_claim_pointer_t claim[SMART_CLAIM_COUNT];
     smart_claim_pointer_t scope[SMART_CLAIM_SCOPES_MAX]; /* all of them are read and united (F7) */
-    size_t                scope_n;
-    base_span_t           scope_prefix;    /* taken off the front of each scope; absent: none (A15, A16) */
-    base_span_t           scope_separator; /* each of these characters may stand for '/'; absent: none (A16) */
-    bool                  patients_many;   /* `patients many` (A13) */
+    size_t scope_n;
+    base_span_t scope_prefix; /* taken off the front of each scope; absent: none (A15, A16) */
+    base_span_t
+        scope_separator; /* each of these characters may stand for '/'; absent: none (A16) */
+    bool patients_many;  /* `patients many` (A13) */
 } smart_claim_map_t;
 
 /*
@@ -79,32 +80,33 @@ typedef enum { SMART_BANNER_UNSAID, SMART_BANNER_NEEDED, SMART_BANNER_NOT_NEEDED
 
 /* What was read. Absent claims are absent spans. All memory is the arena's. */
 typedef struct {
-    base_span_t        issuer;   /* iss */
-    base_span_t        token_id; /* jti */
-    base_span_t        subject;
-    base_span_t        client_id;
-    base_span_t        patient[SMART_PATIENTS_MAX]; /* raw: `123`, `Patient/123` or a URL */
-    size_t             patient_n;
-    bool               patient_void; /* there was a patient claim, but of a shape that names nobody */
-    base_span_t        encounter;
-    base_span_t        fhir_user;
-    base_span_t        fhir_context; /* the JSON array exactly as it was written */
-    base_span_t        intent;
-    base_span_t        tenant;
-    base_span_t        smart_style_url;
-    smart_banner_t     need_patient_banner;
+    base_span_t issuer;   /* iss */
+    base_span_t token_id; /* jti */
+    base_span_t subject;
+    base_span_t client_id;
+    base_span_t patient[SMART_PATIENTS_MAX]; /* raw: `123`, `Patient/123` or a URL */
+    size_t patient_n;
+    bool patient_void; /* there was a patient claim, but of a shape that names nobody */
+    base_span_t encounter;
+    base_span_t fhir_user;
+    base_span_t fhir_context; /* the JSON array exactly as it was written */
+    base_span_t intent;
+    base_span_t tenant;
+    base_span_t smart_style_url;
+    smart_banner_t need_patient_banner;
     const base_span_t *scope; /* scope texts, each to be split on spaces */
-    size_t             scope_n;
-    bool               scope_found; /* any of the scope claims was there */
+    size_t scope_n;
+    bool scope_found; /* any of the scope claims was there */
     const smart_extra_t *extra;
-    size_t               extra_n;
+    size_t extra_n;
 } smart_claims_t;
 
 /*
  * Reads a payload in one strict pass. BASE_TOKEN_CLAIMS when it is not one well-formed JSON object (duplicate members at any level
  * included), BASE_TOKEN_SCOPES when a scope array is longer than SMART_SCOPES_MAX, BASE_NO_MEMORY.
  */
-base_reason_t smart_claims_read(const smart_claim_map_t *map, base_span_t payload, base_arena_t *arena, smart_claims_t *claims);
+base_reason_t smart_claims_read(const smart_claim_map_t *map, base_span_t payload,
+                                base_arena_t *arena, smart_claims_t *claims);
 
 /* The top-level string or number claim of that name ($smart_claim_<name>), or the absent span. */
 base_span_t smart_claims_extra(const smart_claims_t *claims, base_span_t name);

@@ -15,9 +15,10 @@
  * URLs, L0; never from request headers). URLs with or without a trailing slash. Owned by the caller, constant.
  */
 typedef struct {
-    base_span_t        path; /* as the request line has it, without a trailing slash: "/r4"; "" for the root */
+    base_span_t
+        path; /* as the request line has it, without a trailing slash: "/r4"; "" for the root */
     const base_span_t *urls;
-    size_t             urls_n;
+    size_t urls_n;
 } smart_base_t;
 
 /*
@@ -30,21 +31,24 @@ base_span_t smart_context_id(base_span_t value, const char *type, const smart_ba
  * The launch patients. Returns how many ids were written to `ids` (room for SMART_PATIENTS_MAX), without repeats; 0 when the token has
  * none or any of its values is unusable (a context that is partly void is void, A13).
  */
-size_t smart_context_patients(const smart_claims_t *claims, const smart_base_t *base, base_span_t *ids);
+size_t smart_context_patients(const smart_claims_t *claims, const smart_base_t *base,
+                              base_span_t *ids);
 
 /* The launch encounter's id, or absent. */
 base_span_t smart_context_encounter(const smart_claims_t *claims, const smart_base_t *base);
 
 typedef struct {
-    base_span_t type; /* "Patient", "Practitioner" ...; absent: the token does not say who the user is, or not usably */
+    base_span_t
+        type; /* "Patient", "Practitioner" ...; absent: the token does not say who the user is, or not usably */
     base_span_t id;
-    bool        foreign; /* absolute, and not on an own base */
+    bool foreign; /* absolute, and not on an own base */
 } smart_user_t;
 
 /* The user (fhirUser): type and id from the last two segments. False: unknown; *user is then cleared. */
 bool smart_context_user(const smart_claims_t *claims, const smart_base_t *base, smart_user_t *user);
 
 /* The id of the first fhirContext item that refers to `type` ($smart_context_<Type>), both shapes of F2; or absent. */
-base_span_t smart_context_item(const smart_claims_t *claims, const smart_base_t *base, base_span_t type);
+base_span_t smart_context_item(const smart_claims_t *claims, const smart_base_t *base,
+                               base_span_t type);
 
 #endif

@@ -11,6 +11,7 @@
 #include "smart/smart_cover.h"
 #include "smart/smart_policy.h"
 #include "smart/smart_principal.h"
+#include "smart/smart_verdict.h"
 
 typedef struct smart_grants_s smart_grants_t;
 
@@ -18,19 +19,23 @@ typedef struct smart_grants_s smart_grants_t;
  * The grants of a principal. Policy and base must outlive the principal, or be forgotten together with it (nginx: one configuration
  * cycle, whose caches die with it). NULL: BASE_NO_MEMORY.
  */
-const smart_grants_t *smart_grants_compile(smart_principal_t *principal, const smart_policy_t *policy, const smart_base_t *base);
+const smart_grants_t *smart_grants_compile(smart_principal_t *principal,
+                                           const smart_policy_t *policy, const smart_base_t *base);
 
-/* The OR of all grants with that letter (SMART_R ...) on the type. Never NULL; an empty cover when nothing is granted. */
-const smart_cover_t *smart_grants_cover(const smart_grants_t *grants, unsigned letter, fhir_type_t type);
+/* The OR of all grants with that letter (SMART_R ...) on the type. A value that
+ * points into the grants; empty when nothing is granted. */
+smart_cover_t smart_grants_cover(const smart_grants_t *grants, unsigned letter, fhir_type_t type);
 
 /*
  * Why smart_grants_cover is empty, and which scope is missing. The reason is the most telling one: BASE_USER_UNKNOWN,
  * BASE_PATIENT_MISSING, BASE_SCOPE_CONSTRAINED, BASE_TYPE_NOT_PATIENT_LEVEL when exactly that stands in the way of a scope
  * that otherwise fits, else BASE_SCOPE_MISSING.
  */
-base_reason_t smart_grants_missing(const smart_grants_t *grants, unsigned letter, fhir_type_t type, smart_missing_t *missing);
+base_reason_t smart_grants_missing(const smart_grants_t *grants, unsigned letter, fhir_type_t type,
+                                   smart_missing_t *missing);
 
 /* The principal's scopes (as smart_principal_scopes), each with its state here in `states`. */
-const smart_scope_t *smart_grants_scopes(const smart_grants_t *grants, const smart_scope_state_t **states, size_t *n);
+const smart_scope_t *smart_grants_scopes(const smart_grants_t *grants,
+                                         const smart_scope_state_t **states, size_t *n);
 
 #endif

@@ -26,6 +26,15 @@
 #include "smart/smart_principal.h"
 #include "smart/smart_verdict.h"
 
+/*
+ * What arrived. `fhir.path` is the raw path of the request line, the base included: the judge takes the base off. A header that came in
+ * several lines is joined by ", ". Absent where nothing was said.
+ */
+typedef struct {
+    fhir_message_t fhir;
+    base_span_t accept;
+} smart_message_t;
+
 typedef enum {
     SMART_REFUSE,
     SMART_SEND,
@@ -44,37 +53,37 @@ typedef struct {
 
 /* What is sent upstream instead of what came: exactly this was judged. Spans live in the arena, the message or constants. */
 typedef struct {
-    base_span_t         method;
-    base_span_t         path;  /* as it came, the base included */
-    base_span_t         query; /* whole, without '?'; absent: none */
-    bool                query_changed;
-    base_span_t         body; /* only with body_changed */
-    bool                body_changed;
+    base_span_t method;
+    base_span_t path;  /* as it came, the base included */
+    base_span_t query; /* whole, without '?'; absent: none */
+    bool query_changed;
+    base_span_t body; /* only with body_changed */
+    bool body_changed;
     smart_header_edit_t header[SMART_HEADER_EDITS_MAX];
-    size_t              header_n;
+    size_t header_n;
 } smart_edits_t;
 
 /* Members that begin with an underscore are the judge's own. */
 typedef struct {
-    base_arena_t         *_arena;
+    base_arena_t *_arena;
     const smart_policy_t *_policy;
-    const smart_base_t   *_base;
-    const fhir_message_t *_message;
-    smart_principal_t    *_principal;
-    fhir_request_t       *_request;
-    base_reason_t         _syntax;
-    smart_verdict_t       _verdict;
-    smart_edits_t         _edits;
-    base_span_t           _body;
-    unsigned              _state;
+    const smart_base_t *_base;
+    smart_message_t _message;
+    smart_principal_t *_principal;
+    fhir_request_t _request;
+    bool _parsed;
+    base_reason_t _syntax;
+    smart_verdict_t _verdict;
+    smart_edits_t _edits;
+    unsigned _state;
 } smart_judge_t;
 
 /*
- * Begins: reads the request line. Everything passed in must outlive the judge; the arena takes what the edits need.
+ * Begins: reads the request line. Everything the message points to must outlive the judge; the arena takes what the edits need.
  * A malformed request is found here and refused by the first smart_judge_next.
  */
-void smart_judge_start(smart_judge_t *judge, base_arena_t *arena, const smart_policy_t *policy, const smart_base_t *base,
-                       const fhir_message_t *message);
+void smart_judge_start(smart_judge_t *judge, base_arena_t *arena, const smart_policy_t *policy,
+                       const smart_base_t *base, const smart_message_t *message);
 
 /*
  * False: no token is looked at (metadata, smart-configuration, CORS preflight, a path that is not below the base, a misspelt

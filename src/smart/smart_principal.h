@@ -19,8 +19,8 @@ typedef struct smart_principal_s smart_principal_t;
  * BASE_OK: *principal holds one reference. BASE_TOKEN_CLAIMS, BASE_TOKEN_SCOPES (more than SMART_SCOPES_MAX scopes),
  * BASE_NO_MEMORY: *principal is NULL. The payload is not needed afterwards.
  */
-base_reason_t smart_principal_new(const smart_claim_map_t *map, base_span_t payload, base_span_t issuer_name,
-                                  smart_principal_t **principal);
+base_reason_t smart_principal_new(const smart_claim_map_t *map, base_span_t payload,
+                                  base_span_t issuer_name, smart_principal_t **principal);
 
 /* One more reference; returns the same principal. */
 smart_principal_t *smart_principal_hold(smart_principal_t *principal);

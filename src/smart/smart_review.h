@@ -20,27 +20,28 @@
 
 /* What the head of the upstream's answer says. */
 typedef struct {
-    unsigned    status;
-    base_span_t content_type;    /* absent: none */
-    bool        content_encoded; /* there is a Content-Encoding other than identity */
+    unsigned status;
+    base_span_t content_type; /* absent: none */
+    bool content_encoded;     /* there is a Content-Encoding other than identity */
 } smart_head_t;
 
 typedef enum { SMART_REVIEW_REPLACE, SMART_REVIEW_HOLD, SMART_REVIEW_PASS } smart_review_step_t;
 
 /* Members that begin with an underscore are the review's own. */
 typedef struct {
-    base_reason_t          reason; /* after REPLACE */
-    base_arena_t          *_arena;
+    base_reason_t reason; /* after REPLACE */
+    base_arena_t *_arena;
     const smart_verdict_t *_verdict;
-    const smart_policy_t  *_policy;
-    const smart_base_t    *_base;
-    smart_head_t           _head;
-    bool                   _outcome_only;
+    const smart_policy_t *_policy;
+    const smart_base_t *_base;
+    smart_head_t _head;
+    bool _outcome_only;
 } smart_review_t;
 
 /* Looks at the head. Everything passed in must outlive the review. A verdict that was refused gives REPLACE with its reason. */
-smart_review_step_t smart_review_start(smart_review_t *review, base_arena_t *arena, const smart_verdict_t *verdict,
-                                       const smart_policy_t *policy, const smart_base_t *base, const smart_head_t *head);
+smart_review_step_t smart_review_start(smart_review_t *review, base_arena_t *arena,
+                                       const smart_verdict_t *verdict, const smart_policy_t *policy,
+                                       const smart_base_t *base, const smart_head_t *head);
 
 /* Judges the held body, all of it. An empty body of an error answer is fine. */
 base_reason_t smart_review_body(smart_review_t *review, base_span_t body);

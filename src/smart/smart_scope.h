@@ -12,11 +12,11 @@
 typedef enum { SMART_PATIENT, SMART_USER, SMART_SYSTEM, SMART_CONTEXT_COUNT } smart_context_t;
 
 /* Permission letters (B1), in the order in which they are written. */
-#define SMART_C 1u
-#define SMART_R 2u
-#define SMART_U 4u
-#define SMART_D 8u
-#define SMART_S 16u
+#define SMART_C       1u
+#define SMART_R       2u
+#define SMART_U       4u
+#define SMART_D       8u
+#define SMART_S       16u
 #define SMART_LETTERS 5
 
 /* Why a scope grants nothing. SMART_SCOPE_OTHER: it is not a resource scope at all (`openid`, `launch/patient`), which is no fault. */
@@ -35,16 +35,19 @@ typedef enum { SMART_PATIENT, SMART_USER, SMART_SYSTEM, SMART_CONTEXT_COUNT } sm
     X(SMART_SCOPE_USER_REFUSED, "is not honoured for this kind of user")
 
 #define SMART_SCOPE_STATE_ENUM(id, text) id,
-typedef enum { SMART_SCOPE_STATES(SMART_SCOPE_STATE_ENUM) SMART_SCOPE_STATE_COUNT } smart_scope_state_t;
+typedef enum {
+    SMART_SCOPE_STATES(SMART_SCOPE_STATE_ENUM) SMART_SCOPE_STATE_COUNT
+} smart_scope_state_t;
 #undef SMART_SCOPE_STATE_ENUM
 
 typedef struct {
-    base_span_t         text; /* as it was written, prefix included */
-    smart_context_t     context;
-    base_span_t         type; /* "Observation" or "*" */
-    uint8_t             letters;
-    base_span_t         constraint; /* what follows the first '?', undecoded; absent: none */
-    smart_scope_state_t state;      /* GOOD, or the textual faults down to V1_CONSTRAINT; then letters is 0 */
+    base_span_t text; /* as it was written, prefix included */
+    smart_context_t context;
+    base_span_t type; /* "Observation" or "*" */
+    uint8_t letters;
+    base_span_t constraint; /* what follows the first '?', undecoded; absent: none */
+    smart_scope_state_t
+        state; /* GOOD, or the textual faults down to V1_CONSTRAINT; then letters is 0 */
 } smart_scope_t;
 
 /* Reads one scope-token. Never fails: what is not good says why in `state`. Spans point into the token. */
@@ -54,7 +57,8 @@ void smart_scope_parse(base_span_t token, smart_scope_t *scope);
 const char *smart_scope_state_text(smart_scope_state_t state);
 
 /* `patient/Observation.rs`: the canonical v2 spelling, without a constraint. */
-void smart_scope_write(base_writer_t *w, smart_context_t context, base_span_t type, unsigned letters);
+void smart_scope_write(base_writer_t *w, smart_context_t context, base_span_t type,
+                       unsigned letters);
 
 /* "patient", "user", "system". */
 const char *smart_context_name(smart_context_t context);

@@ -9,9 +9,8 @@
 #define SMART_VERDICT_H
 
 #include "base/base_reason.h"
+#include "smart/smart_cover.h"
 #include "smart/smart_scope.h"
-
-typedef struct smart_cover_s smart_cover_t; /* smart_cover.h */
 
 /* Obligations (DESIGN "Oblige"), bits. */
 #define SMART_NARROW   1u  /* search parameters were appended (C19) */
@@ -23,8 +22,8 @@ typedef struct smart_cover_s smart_cover_t; /* smart_cover.h */
 /* The scope whose absence explains a refusal (I3). letter 0: none is named. */
 typedef struct {
     smart_context_t context;
-    base_span_t     type; /* constant text */
-    unsigned        letter;
+    base_span_t type; /* constant text */
+    unsigned letter;
 } smart_missing_t;
 
 /* What an answer under RESPONSE must be. */
@@ -32,26 +31,24 @@ typedef enum { SMART_CHECK_NONE, SMART_CHECK_INSTANCE, SMART_CHECK_SEARCHSET } s
 
 /* One check of the answer. The cover belongs to a principal's grants: whoever keeps a verdict holds the principal. */
 typedef struct {
-    smart_check_kind_t   kind;
-    const smart_cover_t *cover; /* of the instance, or of each match */
-    base_span_t          type;  /* expected, constant text */
-    base_span_t          id;    /* expected, INSTANCE only; points into the request */
-    bool                 hide_existence;
+    smart_check_kind_t kind;
+    smart_cover_t cover; /* of the instance, or of each match; holds the expected type */
+    base_span_t id;      /* expected, INSTANCE only; points into the request */
 } smart_check_t;
 
 #define SMART_CHECKS_MAX 4
 
 typedef struct {
-    base_reason_t   reason;      /* BASE_OK: allowed, if the obligations are met */
-    const char     *rule;        /* the rule behind it, "D9"; never NULL */
-    smart_missing_t missing;     /* when refused for a scope */
-    unsigned        obligations; /* bits */
-    const char     *interaction; /* "search-type"; "" when the request was not understood */
-    base_span_t     type;        /* resource type, constant text; absent at system level */
-    bool            is_public;   /* needs no token */
-    bool            is_preflight; /* answered at the edge, nothing is sent (B10) */
-    smart_check_t   check[SMART_CHECKS_MAX];
-    size_t          check_n;
+    base_reason_t reason;    /* BASE_OK: allowed, if the obligations are met */
+    const char *rule;        /* the rule behind it, "D9"; never NULL */
+    smart_missing_t missing; /* when refused for a scope */
+    unsigned obligations;    /* bits */
+    const char *interaction; /* "search-type"; "" when the request was not understood */
+    base_span_t type;        /* resource type, constant text; absent at system level */
+    bool is_public;          /* needs no token */
+    bool is_preflight;       /* answered at the edge, nothing is sent (B10) */
+    smart_check_t check[SMART_CHECKS_MAX];
+    size_t check_n;
 } smart_verdict_t;
 
 /* A verdict that allows nothing yet: reason BASE_INTERNAL, so that a forgotten decision refuses. */
