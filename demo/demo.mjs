@@ -123,6 +123,9 @@ function reason({ status, body }) {
     const patients = new Set((body.entry ?? []).map((e) => (e.resource.subject ?? e.resource.patient)?.reference));
     return `Bundle of ${body.entry?.length ?? 0}, about ${patients.size > 3 ? `${patients.size} patients` : [...patients].join(', ')}`;
   }
+  if (body.authorization_endpoint) {
+    return 'SMART configuration';
+  }
   return body.resourceType ? `${body.resourceType}${body.id ? `/${body.id}` : ''}` : body.unreadable ?? `${status}`;
 }
 
