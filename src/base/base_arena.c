@@ -6,22 +6,36 @@
 
 #define BLOCK_SIZE ((size_t) 2048)
 
+/* So that AddressSanitizer sees the end of each piece, not only of each block. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WITH_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(WITH_ASAN)
+#include <sanitizer/asan_interface.h>
+#define POISON(p, n)   __asan_poison_memory_region(p, n)
+#define UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
+#else
+#define POISON(p, n)   ((void) 0)
+#define UNPOISON(p, n) ((void) (n))
+#endif
+
 typedef struct block_s block_t;
 
 struct block_s {
     block_t *next;
-    size_t   used;
-    size_t   size;
+    size_t used;
+    size_t size;
     alignas(max_align_t) unsigned char bytes[];
 };
 
 struct base_arena_s {
     block_t *head;
-    size_t   handed_out;
-    size_t   limit;
-    size_t   cost;
+    size_t handed_out;
+    size_t limit;
+    size_t cost;
 };
-
 
 base_arena_t *base_arena_new(size_t limit)
 {
@@ -34,7 +48,6 @@ base_arena_t *base_arena_new(size_t limit)
     arena->cost = sizeof(*arena);
     return arena;
 }
-
 
 void base_arena_free(base_arena_t *arena)
 {
@@ -50,10 +63,13 @@ void base_arena_free(base_arena_t *arena)
     free(arena);
 }
 
-
+/*
+ * A new block. One made for a large piece has no room left: it goes behind the head, so that small pieces keep
+ * filling the block they were in.
+ */
 static block_t *add_block(base_arena_t *arena, size_t size)
 {
-    size_t   payload = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+    size_t payload = size > BLOCK_SIZE ? size : BLOCK_SIZE;
     block_t *block;
 
     /* The limit bounds what malloc is asked for, too. */
@@ -64,19 +80,25 @@ static block_t *add_block(base_arena_t *arena, size_t size)
     if (block == NULL) {
         return NULL;
     }
+    POISON(block->bytes, payload);
     block->size = payload;
-    block->next = arena->head;
-    arena->head = block;
+    if (payload == size && arena->head != NULL) {
+        block->next = arena->head->next;
+        arena->head->next = block;
+    } else {
+        block->next = arena->head;
+        arena->head = block;
+    }
     arena->cost += sizeof(*block) + payload;
     return block;
 }
 
-
 void *base_arena_alloc(base_arena_t *arena, size_t size)
 {
     const size_t align = alignof(max_align_t);
-    block_t     *block = arena->head;
-    void        *p;
+    block_t *block = arena->head;
+    size_t wanted;
+    void *p;
 
     if (size == 0) {
         size = 1;
@@ -84,6 +106,7 @@ void *base_arena_alloc(base_arena_t *arena, size_t size)
     if (size > SIZE_MAX / 2) {
         return NULL;
     }
+    wanted = size;
     size = (size + align - 1) / align * align;
     if (size > arena->limit - arena->handed_out) {
         return NULL;
@@ -97,9 +120,9 @@ void *base_arena_alloc(base_arena_t *arena, size_t size)
     p = block->bytes + block->used;
     block->used += size;
     arena->handed_out += size;
+    UNPOISON(p, wanted);
     return p;
 }
-
 
 void *base_arena_array(base_arena_t *arena, size_t count, size_t size)
 {
@@ -109,24 +132,22 @@ void *base_arena_array(base_arena_t *arena, size_t count, size_t size)
     return base_arena_alloc(arena, count * size);
 }
 
-
 base_span_t base_arena_copy(base_arena_t *arena, base_span_t bytes)
 {
     unsigned char *p;
 
     if (bytes.p == NULL || bytes.n == SIZE_MAX) {
-        return (base_span_t) {NULL, 0};
+        return (base_span_t){NULL, 0};
     }
     p = base_arena_alloc(arena, bytes.n + 1);
     if (p == NULL) {
-        return (base_span_t) {NULL, 0};
+        return (base_span_t){NULL, 0};
     }
     if (bytes.n != 0) {
         memcpy(p, bytes.p, bytes.n);
     }
-    return (base_span_t) {p, bytes.n};
+    return (base_span_t){p, bytes.n};
 }
-
 
 size_t base_arena_size(const base_arena_t *arena)
 {

@@ -16,12 +16,10 @@ static const unsigned char values[256] = {
     ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
 };
 
-
 static unsigned value_of(unsigned char c)
 {
     return (unsigned char) (values[c] - 1);
 }
-
 
 /* The last 2 or 3 characters: their unused bits must be zero. */
 static bool decode_tail(const unsigned char *in, size_t left, unsigned char *out, size_t *n)
@@ -45,11 +43,10 @@ static bool decode_tail(const unsigned char *in, size_t left, unsigned char *out
     return (c & 0x03) == 0;
 }
 
-
 bool base_base64url_decode(base_span_t text, unsigned char *out, size_t *n)
 {
     const unsigned char *in = text.p;
-    size_t               left = text.n, done = 0;
+    size_t left = text.n, done = 0;
 
     if (left % 4 == 1) {
         return false;
@@ -72,12 +69,11 @@ bool base_base64url_decode(base_span_t text, unsigned char *out, size_t *n)
     return true;
 }
 
-
 size_t base_base64url_encode(base_span_t bytes, unsigned char *out)
 {
     const unsigned char *in = bytes.p;
-    size_t               left = bytes.n, done = 0;
-    unsigned             last;
+    size_t left = bytes.n, done = 0;
+    unsigned last;
 
     for (; left >= 3; left -= 3, in += 3) {
         out[done++] = (unsigned char) alphabet[in[0] >> 2];

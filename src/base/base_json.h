@@ -34,9 +34,8 @@ typedef enum {
     BASE_JSON_NULL
 } base_json_event_t;
 
-/* Flags of base_json_init. */
-#define BASE_JSON_STRICT                                                                           \
-    1u /* every object is under watch for duplicate members, skipped ones too */
+/* Flag of base_json_init: every object is under watch for duplicate members, skipped ones too. */
+#define BASE_JSON_STRICT 1u
 
 typedef struct base_json_s base_json_t;
 

@@ -14,11 +14,14 @@
 
 typedef struct {
     const unsigned char *p;
-    size_t               n; /* bytes */
+    size_t n; /* bytes */
 } base_span_t;
 
 /* A span over a string literal, without its NUL; LIT initialises constants. */
-#define BASE_SPAN_LIT(s) {(const unsigned char *) (s), sizeof(s) - 1}
+#define BASE_SPAN_LIT(s)                                                                           \
+    {                                                                                              \
+        (const unsigned char *) (s), sizeof(s) - 1                                                 \
+    }
 #define BASE_SPAN(s) ((base_span_t) BASE_SPAN_LIT(s))
 
 /* The span over a NUL terminated string (for constants and tests); NULL gives the absent span. */

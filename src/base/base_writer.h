@@ -12,10 +12,10 @@
 
 typedef struct {
     unsigned char *_p;
-    size_t         _n;
-    size_t         _size;
-    bool           _failed;
-    bool           _comma;
+    size_t _n;
+    size_t _size;
+    bool _failed;
+    bool _comma;
 } base_writer_t;
 
 /* Writes into memory[0 .. size). */
@@ -31,7 +31,8 @@ void base_writer_object(base_writer_t *w);
 void base_writer_object_end(base_writer_t *w);
 void base_writer_array(base_writer_t *w);
 void base_writer_array_end(base_writer_t *w);
-void base_writer_member(base_writer_t *w, const char *name); /* "name": a constant that needs no escapes */
+void base_writer_member(base_writer_t *w,
+                        const char *name); /* "name": a constant that needs no escapes */
 
 /* JSON values. `string` escapes what RFC 8259 wants escaped; invalid UTF-8 becomes U+FFFD. */
 void base_writer_string(base_writer_t *w, base_span_t value);
