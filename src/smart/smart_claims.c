@@ -17,6 +17,7 @@ enum {
 #define SCOPE_BITS  (BIT(TARGET_ISSUER) - BIT(TARGET_SCOPE))
 #define MEMBERS_MAX ((size_t) 1024)
 #define ALL_TARGETS (BIT(TARGET_COUNT) - 1)
+#define LIST_FIRST  ((size_t) 8)
 
 typedef struct {
     const smart_claim_map_t *map;
@@ -243,13 +244,36 @@ static void patient_string(reader_t *r, base_span_t text)
     }
 }
 
+/*
+ * Room for one more in a list of n elements: lists double at powers of two, since most tokens have one scope text and a dozen
+ * claims, and a cached principal should not carry room for the bound. NULL: no memory.
+ */
+static void *list_grow(reader_t *r, void *list, size_t n, size_t size)
+{
+    void *grown;
+
+    if (n != 0 && (n < LIST_FIRST || (n & (n - 1)) != 0)) {
+        return list;
+    }
+    grown = base_arena_array(r->arena, n == 0 ? LIST_FIRST : n * 2, size);
+    if (grown == NULL) {
+        r->reason = BASE_NO_MEMORY;
+    } else if (n > 0) {
+        memcpy(grown, list, n * size);
+    }
+    return grown;
+}
+
 static void scope_add(reader_t *r, base_span_t text)
 {
     if (r->claims->scope_n == SMART_SCOPES_MAX) {
         r->reason = BASE_TOKEN_SCOPES;
         return;
     }
-    r->scope[r->claims->scope_n++] = keep(r, text);
+    r->scope = list_grow(r, r->scope, r->claims->scope_n, sizeof(*r->scope));
+    if (r->scope != NULL) {
+        r->scope[r->claims->scope_n++] = keep(r, text);
+    }
 }
 
 /* Where a plain string claim goes; NULL for what is no plain string. */
@@ -384,7 +408,11 @@ static void extra_add(reader_t *r, base_span_t name, base_span_t value)
 {
     smart_claims_t *claims = r->claims;
 
-    if (claims->extra_n < SMART_EXTRAS_MAX) {
+    if (claims->extra_n == SMART_EXTRAS_MAX) {
+        return;
+    }
+    r->extra = list_grow(r, r->extra, claims->extra_n, sizeof(*r->extra));
+    if (r->extra != NULL) {
         r->extra[claims->extra_n].name = name;
         r->extra[claims->extra_n].value = keep(r, value);
         claims->extra_n++;
@@ -482,9 +510,7 @@ static base_reason_t read_object(reader_t *r)
 static bool prepare(reader_t *r)
 {
     r->scratch = base_arena_alloc(r->arena, r->payload.n + 1);
-    r->scope = base_arena_array(r->arena, SMART_SCOPES_MAX, sizeof(*r->scope));
-    r->extra = base_arena_array(r->arena, SMART_EXTRAS_MAX, sizeof(*r->extra));
-    return r->scratch != NULL && r->scope != NULL && r->extra != NULL;
+    return r->scratch != NULL;
 }
 
 /* OpenID Connect Core section 2: azp names the client where no client_id does. A client_id of a wrong shape is not made up for. */

@@ -16,11 +16,13 @@
 typedef struct smart_grants_s smart_grants_t;
 
 /*
- * The grants of a principal. Policy and base must outlive the principal, or be forgotten together with it (nginx: one configuration
- * cycle, whose caches die with it). NULL: BASE_NO_MEMORY.
+ * The grants of a principal. Remembered on the principal for its first few (policy, base) pairs, and then live as long as it; for further
+ * pairs made in the arena, anew each time. The policy must outlive them (nginx: one configuration cycle, whose caches die with it); the
+ * base need not, but its URLs must outlive what is made in the arena. NULL: no memory.
  */
 const smart_grants_t *smart_grants_compile(smart_principal_t *principal,
-                                           const smart_policy_t *policy, const smart_base_t *base);
+                                           const smart_policy_t *policy, const smart_base_t *base,
+                                           base_arena_t *arena);
 
 /* The OR of all grants with that letter (SMART_R ...) on the type. A value that
  * points into the grants; empty when nothing is granted. */

@@ -1,0 +1,232 @@
+#include "smart/smart_principal_own.h"
+
+#include <string.h>
+
+/* More than any token within bounds needs: payload, its strings decoded, 256 scopes; and some locations' grants. */
+#define ARENA_PER_BYTE ((size_t) 8)
+#define ARENA_FIXED    ((size_t) 65536)
+
+static bool is_word_of(base_span_t token, const char *word)
+{
+    size_t n = strlen(word);
+
+    return token.n > n && memcmp(token.p, word, n) == 0;
+}
+
+/* Length of the separator that stands at `rest`: one of the configured characters, or its %2f form where '%' is configured (A16). */
+static size_t separator_length(base_span_t rest, base_span_t separators)
+{
+    if (rest.n == 0 || base_span_find(separators, rest.p[0]) == separators.n) {
+        return 0;
+    }
+    if (rest.p[0] != '%') {
+        return 1;
+    }
+    return rest.n >= 3 && rest.p[1] == '2' && (rest.p[2] == 'f' || rest.p[2] == 'F') ? 3 : 0;
+}
+
+/* `patient.Observation.rs` as `patient/Observation.rs`; anything else as it is. */
+static base_span_t respell(base_arena_t *arena, base_span_t token, base_span_t separators)
+{
+    size_t word, cut;
+    unsigned i;
+    unsigned char *out;
+
+    for (i = 0; i < SMART_CONTEXT_COUNT; i++) {
+        word = strlen(smart_context_name((smart_context_t) i));
+        if (!is_word_of(token, smart_context_name((smart_context_t) i))) {
+            continue;
+        }
+        cut = separator_length(base_span_sub(token, word, token.n), separators);
+        if (cut == 0) {
+            return token;
+        }
+        out = base_arena_alloc(arena, token.n);
+        if (out == NULL) {
+            return base_span_make(NULL, 0);
+        }
+        memcpy(out, token.p, word);
+        out[word] = '/';
+        memcpy(out + word + 1, token.p + word + cut, token.n - word - cut);
+        return base_span_make(out, token.n - cut + 1);
+    }
+    return token;
+}
+
+/* A15, A16: vendor spellings, only where they are configured, and before the grammar looks. */
+static base_span_t from_vendor(base_arena_t *arena, const smart_claim_map_t *map, base_span_t token)
+{
+    base_span_t prefix = map->scope_prefix;
+
+    if (prefix.n > 0 && token.n > prefix.n && memcmp(token.p, prefix.p, prefix.n) == 0) {
+        token = base_span_sub(token, prefix.n, token.n);
+    }
+    return map->scope_separator.n > 0 ? respell(arena, token, map->scope_separator) : token;
+}
+
+static base_reason_t add_scope(smart_principal_t *principal, const smart_claim_map_t *map,
+                               base_span_t token)
+{
+    smart_scope_t *scope = &principal->scope[principal->scope_n];
+    base_span_t spelled;
+
+    spelled = from_vendor(principal->arena, map, token);
+    if (spelled.p == NULL) {
+        return BASE_NO_MEMORY;
+    }
+    smart_scope_parse(spelled, scope);
+    scope->text = token;
+    principal->scope_n++;
+    return BASE_OK;
+}
+
+/* The tokens of a scope text; what is beyond the bound need not be counted. */
+static size_t count_tokens(base_span_t text)
+{
+    size_t n = 0;
+
+    while (text.p != NULL && n <= SMART_SCOPES_MAX) {
+        n += base_span_split(&text, ' ').n > 0;
+    }
+    return n;
+}
+
+static base_reason_t scopes_room(smart_principal_t *principal)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < principal->claims.scope_n; i++) {
+        n += count_tokens(principal->claims.scope[i]);
+        if (n > SMART_SCOPES_MAX) {
+            return BASE_TOKEN_SCOPES;
+        }
+    }
+    principal->scope = base_arena_array(principal->arena, n, sizeof(*principal->scope));
+    return principal->scope == NULL ? BASE_NO_MEMORY : BASE_OK;
+}
+
+/* A1: split on spaces, runs tolerated. */
+static base_reason_t add_scopes(smart_principal_t *principal, const smart_claim_map_t *map,
+                                base_span_t text)
+{
+    base_span_t token;
+    base_reason_t reason;
+
+    while (text.p != NULL) {
+        token = base_span_split(&text, ' ');
+        if (token.n == 0) {
+            continue;
+        }
+        reason = add_scope(principal, map, token);
+        if (reason != BASE_OK) {
+            return reason;
+        }
+    }
+    return BASE_OK;
+}
+
+static base_reason_t join_scopes(smart_principal_t *principal)
+{
+    size_t i, size = 0;
+    unsigned char *at;
+
+    for (i = 0; i < principal->scope_n; i++) {
+        size += principal->scope[i].text.n + 1;
+    }
+    if (size == 0) {
+        return BASE_OK;
+    }
+    at = base_arena_alloc(principal->arena, size);
+    if (at == NULL) {
+        return BASE_NO_MEMORY;
+    }
+    principal->scope_text = base_span_make(at, size - 1);
+    for (i = 0; i < principal->scope_n; i++) {
+        memcpy(at, principal->scope[i].text.p, principal->scope[i].text.n);
+        at += principal->scope[i].text.n;
+        *at++ = ' ';
+    }
+    return BASE_OK;
+}
+
+static base_reason_t fill(smart_principal_t *principal, const smart_claim_map_t *map,
+                          base_span_t payload, base_span_t issuer_name)
+{
+    base_reason_t reason;
+    size_t i;
+
+    principal->issuer = base_arena_copy(principal->arena, issuer_name);
+    if (issuer_name.p != NULL && principal->issuer.p == NULL) {
+        return BASE_NO_MEMORY;
+    }
+    reason = smart_claims_read(map, payload, principal->arena, &principal->claims);
+    if (reason == BASE_OK) {
+        reason = scopes_room(principal);
+    }
+    for (i = 0; reason == BASE_OK && i < principal->claims.scope_n; i++) {
+        reason = add_scopes(principal, map, principal->claims.scope[i]);
+    }
+    return reason == BASE_OK ? join_scopes(principal) : reason;
+}
+
+base_reason_t smart_principal_new(const smart_claim_map_t *map, base_span_t payload,
+                                  base_span_t issuer_name, smart_principal_t **principal)
+{
+    base_arena_t *arena = base_arena_new(ARENA_FIXED + payload.n * ARENA_PER_BYTE);
+    smart_principal_t *made = arena == NULL ? NULL : base_arena_alloc(arena, sizeof(*made));
+    base_reason_t reason;
+
+    *principal = NULL;
+    if (made == NULL) {
+        base_arena_free(arena);
+        return BASE_NO_MEMORY;
+    }
+    made->arena = arena;
+    made->references = 1;
+    reason = fill(made, map, payload, issuer_name);
+    if (reason != BASE_OK) {
+        base_arena_free(arena);
+        return reason;
+    }
+    *principal = made;
+    return BASE_OK;
+}
+
+smart_principal_t *smart_principal_hold(smart_principal_t *principal)
+{
+    principal->references++;
+    return principal;
+}
+
+void smart_principal_release(smart_principal_t *principal)
+{
+    if (principal != NULL && --principal->references == 0) {
+        base_arena_free(principal->arena);
+    }
+}
+
+size_t smart_principal_size(const smart_principal_t *principal)
+{
+    return base_arena_size(principal->arena) + SMART_PRINCIPAL_GRANTS_ROOM;
+}
+
+const smart_claims_t *smart_principal_claims(const smart_principal_t *principal)
+{
+    return &principal->claims;
+}
+
+base_span_t smart_principal_issuer(const smart_principal_t *principal)
+{
+    return principal->issuer;
+}
+
+const smart_scope_t *smart_principal_scopes(const smart_principal_t *principal, size_t *n)
+{
+    *n = principal->scope_n;
+    return principal->scope;
+}
+
+base_span_t smart_principal_scope_text(const smart_principal_t *principal)
+{
+    return principal->scope_text;
+}
