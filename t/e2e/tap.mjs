@@ -46,20 +46,27 @@ class Tap {
   }
 }
 
-export async function scenario(name, run, settings = {}) {
+/* Runs a test that starts by itself what it needs. */
+export async function tap(run) {
   const t = new Tap();
+  try {
+    await run(t);
+  } catch (error) {
+    t.ok(false, 'ran to its end');
+    t.note(error.stack);
+  }
+  return t.done();
+}
+
+export async function scenario(name, run, settings = {}) {
   const runtime = path.join(buildDirectory, 'e2e', `${name}-${process.pid}`);
   let stop = async () => {};
-  try {
+  const status = await tap(async (t) => {
     const parts = await startParts({ runtime, ...settings });
     stop = stopOnExit(parts.stop);
     await run({ parts, t });
-  } catch (error) {
-    t.ok(false, `${name} ran to its end`);
-    t.note(error.stack);
-  }
+  });
   await stop();
-  const status = t.done();
   if (status) {
     console.log(`# configuration and logs: ${path.relative(process.cwd(), runtime)}`);
   } else {
