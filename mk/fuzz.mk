@@ -4,7 +4,8 @@
 FUZZ_TESTS   := $(sort $(wildcard fuzz/*_fuzz.c))
 FUZZ         ?= $(FUZZ_TESTS:fuzz/%.c=%)
 FUZZ_SECONDS ?=
-FUZZ_FLAGS   := $(WARNINGS) -g -O1 -fno-omit-frame-pointer -Isrc -Ifuzz \
+# gcc is the judge of conversions: clang's -Wconversion means more.
+FUZZ_FLAGS   := -std=c11 -Wall -Wextra -Wshadow -Werror -g -O1 -fno-omit-frame-pointer -Isrc -Ifuzz \
                 -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_OBJECTS := $(PURE:src/%.c=$(OUT)/fuzz/%.o)
 
