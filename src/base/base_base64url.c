@@ -86,7 +86,7 @@ size_t base_base64url_encode(base_span_t bytes, unsigned char *out)
     }
     last = left == 2 ? in[1] : 0;
     out[done++] = (unsigned char) alphabet[in[0] >> 2];
-    out[done++] = (unsigned char) alphabet[(in[0] << 4 | last >> 4) & 0x3f];
+    out[done++] = (unsigned char) alphabet[((unsigned) in[0] << 4 | last >> 4) & 0x3f];
     if (left == 2) {
         out[done++] = (unsigned char) alphabet[last << 2 & 0x3f];
     }
