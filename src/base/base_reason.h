@@ -77,6 +77,7 @@
     X(BASE_QUERY_TOO_LARGE,        "query_too_large",        400, "too-long",  "", CLIENT, "The request has too many or too long parameters.") \
     X(BASE_BODY_UNEXPECTED,        "body_unexpected",        400, "invalid",   "", CLIENT, "This request must not have a body.") \
     X(BASE_BODY_TOO_LARGE,         "body_too_large",         413, "too-long",  "", CLIENT, "The request body is too large.") \
+    X(BASE_BODY_TYPE,              "body_type",              400, "invalid",   "", CLIENT, "The body is not a resource of the type and id that the path names.") \
     X(BASE_CONTENT_TYPE,           "content_type",           415, "not-supported", "", CLIENT, "The content type is not supported here.") \
     X(BASE_NOT_ACCEPTABLE,         "not_acceptable",         406, "not-supported", "", CLIENT, "Only JSON in the FHIR version of this service is offered.") \
     X(BASE_VERSION_UNSUPPORTED,    "version_unsupported",    415, "not-supported", "", CLIENT, "The FHIR version is not supported here.") \
@@ -85,12 +86,14 @@
     X(BASE_SCOPE_MISSING,          "scope_missing",          403, "forbidden", "insufficient_scope", CLIENT, "The access token's scopes do not cover this request.") \
     X(BASE_PATIENT_MISSING,        "patient_missing",        403, "forbidden", "insufficient_scope", CLIENT, "The access token has no patient in context.") \
     X(BASE_USER_UNKNOWN,           "user_unknown",           403, "forbidden", "insufficient_scope", CLIENT, "The access token does not say who the user is.") \
+    X(BASE_USER_REFUSED,           "user_refused",           403, "forbidden", "insufficient_scope", CLIENT, "The access token's user scopes are not honoured for this kind of user.") \
     X(BASE_SCOPE_CONSTRAINED,      "scope_constrained",      403, "forbidden", "insufficient_scope", CLIENT, "The access token's scopes are constrained in a way that is not enforced here yet.") \
     X(BASE_OTHER_PATIENT,          "other_patient",          403, "forbidden", "insufficient_scope", CLIENT, "The request names a patient who is not the patient in context.") \
     X(BASE_TYPE_NOT_PATIENT_LEVEL, "type_not_patient_level", 403, "forbidden", "insufficient_scope", CLIENT, "This resource type cannot be reached with patient-level scopes.") \
     X(BASE_PATIENT_WRITE,          "patient_write",          403, "forbidden", "insufficient_scope", CLIENT, "Writing with patient-level scopes is not supported here.") \
     X(BASE_PATIENT_INTERACTION,    "patient_interaction",    403, "forbidden", "insufficient_scope", CLIENT, "This interaction is not supported with patient-level scopes.") \
     X(BASE_WRITE_WITHOUT_READ,     "write_without_read",     403, "forbidden", "insufficient_scope", CLIENT, "Writing without read access to the type is not supported here.") \
+    X(BASE_CONDITIONAL_REFERENCE,  "conditional_reference",  403, "forbidden", "insufficient_scope", CLIENT, "The body refers to a resource by a search that the access token's scopes do not cover.") \
     X(BASE_NOT_NARROWABLE,         "not_narrowable",         403, "forbidden", "insufficient_scope", CLIENT, "The request cannot be confined to what the access token covers.") \
     X(BASE_PARAMETER_REFUSED,      "parameter_refused",      403, "not-supported", "", CLIENT, "A parameter of the request is not supported here.") \
     X(BASE_INTERACTION_REFUSED,    "interaction_refused",    403, "not-supported", "", CLIENT, "This interaction is not supported here.") \
