@@ -62,6 +62,23 @@ void base_json_seed(uint64_t k0, uint64_t k1)
     seed1 = k1;
 }
 
+/* Little endian whatever the machine. */
+static inline uint64_t load_word(const unsigned char *p)
+{
+    uint64_t w;
+
+    memcpy(&w, p, sizeof(w));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    w = __builtin_bswap64(w);
+#endif
+    return w;
+}
+
+static inline uint32_t load_half(const unsigned char *p)
+{
+    return p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16 | (uint32_t) p[3] << 24;
+}
+
 /*
  * SipHash-1-3 (Aumasson and Bernstein): keyed, so that nobody outside can aim at a collision. A collision would refuse
  * a good document, never pass a bad one.
@@ -103,15 +120,39 @@ static void hash_begin(base_json_t *js)
     js->_hash_n = 0;
 }
 
+/* 0 to 7 bytes, the first lowest, as a word; reads nothing beyond them. */
+static inline uint64_t load_few(const unsigned char *p, size_t n)
+{
+    uint64_t w = 0;
+
+    if ((n & 4) != 0) {
+        w = load_half(p) | (uint64_t) load_half(p + n - 4) << (8 * (n - 4));
+    } else if (n != 0) {
+        w = p[0] | (uint64_t) p[n / 2] << (8 * (n / 2)) | (uint64_t) p[n - 1] << (8 * (n - 1));
+    }
+    return w;
+}
+
+/* A name in parts hashes as it would in one: bytes wait in _hash_word until eight are together. */
 static void hash_feed(base_json_t *js, base_span_t text)
 {
-    for (size_t i = 0; i < text.n; i++) {
-        js->_hash_word |= (uint64_t) text.p[i] << (js->_hash_n % 8 * 8);
-        js->_hash_n++;
+    const unsigned char *p = text.p;
+    size_t n = text.n;
+
+    for (; n != 0 && js->_hash_n % 8 != 0; p++, n--) {
+        js->_hash_word |= (uint64_t) *p << (js->_hash_n++ % 8 * 8);
         if (js->_hash_n % 8 == 0) {
             hash_word(js->_hash, js->_hash_word);
             js->_hash_word = 0;
         }
+    }
+    for (; n >= 8; p += 8, n -= 8) {
+        hash_word(js->_hash, load_word(p));
+        js->_hash_n += 8;
+    }
+    if (n != 0) {
+        js->_hash_word = load_few(p, n);
+        js->_hash_n += n;
     }
 }
 
@@ -279,17 +320,6 @@ static inline uint64_t special_bytes(uint64_t w)
 
     /* A borrow can only mark bytes above a true one, and the lowest is all that counts. */
     return (w | ((quote - ONES) & ~quote) | ((slash - ONES) & ~slash) | (w - ONES * 0x20)) & HIGHS;
-}
-
-static inline uint64_t load_word(const unsigned char *p)
-{
-    uint64_t w;
-
-    memcpy(&w, p, sizeof(w));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    w = __builtin_bswap64(w);
-#endif
-    return w;
 }
 
 /* The first byte that does not simply belong to a string, or the end. */
