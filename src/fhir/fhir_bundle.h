@@ -43,6 +43,7 @@ typedef struct {
     fhir_range_t entries;  /* the value of entry */
 
     base_json_t _json;
+    fhir_resource_t _resource;
     base_span_t _body;
     base_span_t _in;
     const fhir_definitions_t *_defs;
@@ -51,7 +52,10 @@ typedef struct {
     base_arena_t *_arena;
     uint64_t *_hashes;
     size_t _hashes_max;
+    base_span_t _relation;
+    base_span_t _url;
     unsigned _state;
+    unsigned char _name[FHIR_TEXT_MAX];
 } fhir_bundle_t;
 
 /* Begins with a body; it, the arena and the hashes (half of them are used for late types) must outlive the bundle. */

@@ -657,7 +657,7 @@ static const fhir_path_t paths_644[] = {{"holder", "Reference", NULL}};
 static const fhir_path_t paths_645[] = {{"region[]", "CodeableConcept", NULL}};
 static const fhir_path_t paths_646[] = {{"relationship[]", "CodeableConcept", NULL}};
 static const fhir_path_t paths_647[] = {{"action[].participant[].actorReference", "Reference", NULL}, {"action[].participant[].actorCanonical", "canonical", NULL}};
-static const fhir_path_t paths_648[] = {{"action[].participant[].actorCanonical", "canonical", NULL}, {"action[].participant[].actorReference", "Reference", NULL}, {"subject", "Reference", NULL}};
+static const fhir_path_t paths_648[] = {{"action[].participant[].actorReference", "Reference", NULL}, {"subject", "Reference", NULL}};
 static const fhir_path_t paths_649[] = {{"actor[]", "canonical", NULL}};
 static const fhir_path_t paths_650[] = {{"derivedFrom[]", "canonical", NULL}};
 static const fhir_path_t paths_651[] = {{"statement[].source[]", "Reference", NULL}};
@@ -3683,7 +3683,7 @@ static const fhir_type_t types[] = {
      {NULL, 0}},
     {"RequestOrchestration", 124, FHIR_CLASS_COMPARTMENT, parameters + 1633, 15, parameters + 1648, 0,
      {{memberships + 256, 2}, {memberships + 258, 1}, {memberships + 259, 2}, {memberships + 261, 1}, {memberships + 262, 1}},
-     {paths_648, 3},
+     {paths_648, 2},
      {"patient", false, false, {paths_50, 1}, names_0, 2},
      {NULL, 0}},
     {"Requirements", 125, FHIR_CLASS_DEFINITIONAL, parameters + 1648, 17, parameters + 1665, 0,

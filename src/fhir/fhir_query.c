@@ -1,5 +1,7 @@
 #include "fhir/fhir_query.h"
 
+#include "base/base_utf8.h"
+
 #include <string.h>
 
 static const char *const page_names[] = {"_getpages", "_getpagesoffset", "_bundletype", "_pageId",
@@ -21,51 +23,19 @@ static bool raw_byte_is_fine(unsigned char c)
     return c > 0x20 && c < 0x7f && c != '#' && c != '"' && c != '<' && c != '>';
 }
 
-/* The length of the well-formed UTF-8 sequence at p (Unicode table 3-7), 0 for none. */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    static const struct {
-        unsigned char first, last; /* of the lead byte */
-        unsigned char low, high;   /* of the byte behind it */
-        unsigned char length;
-    } forms[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-                 {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},
-                 {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-                 {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
-
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        if (p[0] < forms[i].first || p[0] > forms[i].last) {
-            continue;
-        }
-        if (n < forms[i].length || p[1] < forms[i].low || p[1] > forms[i].high) {
-            return 0;
-        }
-        for (size_t k = 2; k < forms[i].length; k++) {
-            if ((p[k] & 0xc0) != 0x80) {
-                return 0;
-            }
-        }
-        return forms[i].length;
-    }
-    return 0;
-}
-
+/* No control character, and UTF-8. */
 static bool text_is_fine(base_span_t text)
 {
-    for (size_t i = 0; i < text.n;) {
-        size_t length = 1;
+    unsigned state = BASE_UTF8_DONE;
 
-        if (text.p[i] >= 0x80) {
-            length = utf8_length(text.p + i, text.n - i);
-        } else if (text.p[i] < 0x20 || text.p[i] == 0x7f) {
-            length = 0;
-        }
-        if (length == 0) {
+    for (size_t i = 0; i < text.n && state != BASE_UTF8_BAD; i++) {
+        if (text.p[i] < 0x20 || text.p[i] == 0x7f) {
             return false;
         }
-        i += length;
+        state =
+            state == BASE_UTF8_DONE ? base_utf8_lead(text.p[i]) : base_utf8_more(state, text.p[i]);
     }
-    return true;
+    return state == BASE_UTF8_DONE;
 }
 
 static bool name_is_fine(base_span_t name)

@@ -58,7 +58,7 @@ fhir_item_t *fhir_query_next(const fhir_query_t *query, size_t *at);
 /* True when an item has exactly this name and this decoded value (RULES L5: append nothing said already). */
 bool fhir_query_says(const fhir_query_t *query, base_span_t name, base_span_t value);
 
-/* Adds an item behind the last of that origin; what is not unreserved (RFC 3986 2.3) is percent-encoded when written. */
+/* Adds an item behind the last of that origin; what is not unreserved (RFC 3986 2.3) is percent-encoded when written. Items move: pointers from before are void. */
 base_reason_t fhir_query_append(fhir_query_t *query, fhir_origin_t origin, base_span_t name,
                                 base_span_t value);
 

@@ -31,6 +31,7 @@ typedef struct {
     bool type_conflict; /* resourceType is not `known`: all bits unknown */
     const fhir_lens_t *lens; /* that gave the bits; NULL: none */
     uint64_t _met;
+    uint64_t _not;
     uint64_t _unknown;
 } fhir_facts_t;
 
@@ -46,37 +47,43 @@ base_span_t fhir_text_span(const fhir_text_t *text);
 /* The lens for a type, or NULL when nothing is to be looked for in it. */
 typedef const fhir_lens_t *(*fhir_lens_lookup_pt)(void *ctx, const fhir_type_t *type);
 
-/* Reading state; members are the reader's own. Big (about 2 KB): not for arrays. */
-typedef struct fhir_resource_s fhir_resource_t;
+/* One open object or array on the way to a watched element. */
+typedef struct {
+    uint64_t bits; /* of the lens: their paths lead here */
+    unsigned char step;
+    bool array;
+    bool meta; /* the resource's own meta */
+} fhir_frame_t;
 
-#define FHIR_TRACKS_MAX FHIR_LENS_BITS
+#define FHIR_FRAMES_MAX (2 * FHIR_LENS_STEPS + 2)
+#define FHIR_VALUE_MAX  2048 /* bytes of a string that is compared; a longer one is unknown */
 
-struct fhir_resource_s {
-    base_json_t _json;
+/* Reading state, about 3 KB; its members are the reader's own. */
+typedef struct {
+    base_json_t *_json;
+    base_json_t _own;
     const fhir_definitions_t *_defs;
     fhir_lens_lookup_pt _lookup;
     void *_ctx;
     const fhir_type_t *_known;
-    const fhir_lens_t *_lens;
     fhir_facts_t _facts;
     base_reason_t _reason;
-    uint64_t _active[FHIR_LENS_STEPS + 2]; /* by level: bits whose path leads here */
-    uint64_t _seen;
-    unsigned _base;  /* depth of the JSON reader at which the resource object is */
-    unsigned _level; /* steps into it */
-    unsigned _slot;
-    bool _began;
-    bool _ended;
-    bool _typed;
-    bool _other_first;
-    unsigned char _in_array[FHIR_LENS_STEPS + 2];
-    unsigned char _key[FHIR_TEXT_MAX];
-    size_t _key_n;
-    unsigned char *_value;
+    bool _in_value; /* a string or number came, but not its last part */
+    bool _done;
+    bool _typed;       /* resourceType was read */
+    bool _other_first; /* a member that may be watched came before it */
+    fhir_frame_t _frames[FHIR_FRAMES_MAX];
+    unsigned _frames_n;
+    uint64_t _next;     /* bits of the member whose value comes next */
+    unsigned _slot;     /* what else that member is */
+    uint64_t _strings;  /* bits that compare the string being read */
+    fhir_text_t *_text; /* where the string being read is also kept, or NULL */
+    size_t
+        _key_n; /* bytes of the name that is being read in parts; more than fit: a name nobody watches */
     size_t _value_n;
-    bool _value_over;
-    unsigned char _value_room[2048];
-};
+    unsigned char _key[FHIR_TEXT_MAX];
+    unsigned char _value[FHIR_VALUE_MAX];
+} fhir_resource_t;
 
 /*
  * Begins a document. `known`: the type, when it is known beforehand (second reading, or the type asked for), else NULL. `hashes`: room
@@ -91,6 +98,17 @@ base_reason_t fhir_resource_feed(fhir_resource_t *res, base_span_t bytes);
 
 /* Ends the document: BASE_OK and the facts, or a BASE_JSON_* reason (no whole JSON object, depth, duplicates ...). */
 base_reason_t fhir_resource_end(fhir_resource_t *res, fhir_facts_t *facts);
+
+/*
+ * The same inside a document that somebody else pulls from `json` (fhir_bundle): begin before the resource's first event, then take
+ * every event from it on until take() says true: the resource is complete, or in error. What json->reason says is the caller's.
+ */
+void fhir_resource_begin(fhir_resource_t *res, base_json_t *json, const fhir_definitions_t *defs,
+                         fhir_lens_lookup_pt lookup, void *ctx, const fhir_type_t *known);
+bool fhir_resource_take(fhir_resource_t *res, base_json_event_t event);
+
+/* After take() said true: BASE_OK and the facts, or BASE_JSON_SYNTAX when it was no object. */
+base_reason_t fhir_resource_facts(fhir_resource_t *res, fhir_facts_t *facts);
 
 /* start, feed and end in one, read again by itself when the type comes late: facts->type_late is then false. */
 base_reason_t fhir_resource_read(base_span_t bytes, const fhir_definitions_t *defs,

@@ -124,11 +124,12 @@ sub members {
     return sprintf '{memberships + %d, %d}', $from, scalar @codes;
 }
 
-# Each path of the Patient memberships once; one without a target type swallows its twin that has one.
+# Each Reference of the Patient memberships once (a canonical names no person); one without a target
+# type swallows its twin that has one.
 sub member_paths {
     my ($type) = @_;
     my $members = $type->{members}{patient} || {};
-    my %paths = map { ($_ => 1) } map { @$_ } values %$members;
+    my %paths = map { ($_ => 1) } grep { /\|Reference\b/ } map { @$_ } values %$members;
     return sort grep { !(/^(.*\|.*)\|/ && $paths{$1}) } keys %paths;
 }
 

@@ -1,0 +1,481 @@
+#include "fhir/fhir_resource.h"
+
+#include "fhir/fhir_lens_watch.h"
+
+#include <string.h>
+
+/* What a member is besides watched: kept by itself in the facts. */
+enum { SLOT_NONE, SLOT_TYPE, SLOT_ID, SLOT_META, SLOT_VERSION };
+
+static const struct {
+    const char *name;
+    bool meta; /* inside meta, else in the resource itself */
+    unsigned slot;
+} slots[] = {{"resourceType", false, SLOT_TYPE},
+             {"id", false, SLOT_ID},
+             {"meta", false, SLOT_META},
+             {"versionId", true, SLOT_VERSION}};
+
+static uint64_t lens_mask(const fhir_lens_t *lens)
+{
+    if (lens == NULL || lens->n == 0) {
+        return 0;
+    }
+    return UINT64_MAX >> (FHIR_LENS_BITS - lens->n);
+}
+
+fhir_fact_t fhir_facts_bit(const fhir_facts_t *facts, int bit)
+{
+    uint64_t mask;
+
+    if (facts->lens == NULL || bit < 0 || (unsigned) bit >= facts->lens->n) {
+        return FHIR_UNKNOWN;
+    }
+    mask = UINT64_C(1) << bit;
+    if ((facts->_unknown & mask) != 0) {
+        return FHIR_UNKNOWN;
+    }
+    if (((facts->_met | facts->_not) & mask) == 0) {
+        return fhir_watch_test(facts->lens->watches[bit]->kind)->nothing;
+    }
+    return (facts->_met & mask) != 0 ? FHIR_MET : FHIR_NOT_MET;
+}
+
+base_span_t fhir_text_span(const fhir_text_t *text)
+{
+    return base_span_make(text->n > 0 ? text->bytes : NULL, text->n);
+}
+
+static void text_add(fhir_text_t *text, base_span_t part)
+{
+    if (text->unknown || part.n > (size_t) (FHIR_TEXT_MAX - text->n)) {
+        text->unknown = true;
+        text->n = 0;
+        return;
+    }
+    if (part.n > 0) {
+        memcpy(text->bytes + text->n, part.p, part.n);
+        text->n = (unsigned char) (text->n + part.n);
+    }
+}
+
+/* One fact for each bit of the mask. */
+static void note(fhir_resource_t *res, uint64_t bits, fhir_fact_t fact)
+{
+    uint64_t *const sets[] = {[FHIR_NOT_MET] = &res->_facts._not,
+                              [FHIR_MET] = &res->_facts._met,
+                              [FHIR_UNKNOWN] = &res->_facts._unknown};
+
+    *sets[fact] |= bits;
+}
+
+static const fhir_watch_t *watch_of(const fhir_resource_t *res, unsigned bit)
+{
+    return res->_facts.lens->watches[bit];
+}
+
+static unsigned lowest(uint64_t bits)
+{
+    return (unsigned) __builtin_ctzll(bits);
+}
+
+/* Of the bits: those whose step `step` is an array as `array` says. */
+static uint64_t of_shape(const fhir_resource_t *res, uint64_t bits, unsigned step, bool array)
+{
+    uint64_t fit = 0;
+
+    for (uint64_t left = bits; left != 0; left &= left - 1) {
+        if (watch_of(res, lowest(left))->steps[step].array == array) {
+            fit |= left & (0 - left);
+        }
+    }
+    return fit;
+}
+
+/* Of the bits: those whose last step is `step`. */
+static uint64_t that_end(const fhir_resource_t *res, uint64_t bits, unsigned step)
+{
+    uint64_t ending = 0;
+
+    for (uint64_t left = bits; left != 0; left &= left - 1) {
+        if (watch_of(res, lowest(left))->n_steps == step + 1) {
+            ending |= left & (0 - left);
+        }
+    }
+    return ending;
+}
+
+static void use_lens(fhir_resource_t *res, const fhir_lens_t *lens)
+{
+    res->_facts.lens = lens;
+    res->_frames[0].bits = lens_mask(lens);
+}
+
+/* resourceType was read. The lens follows from it, unless what it watches may have passed already. */
+static void type_read(fhir_resource_t *res)
+{
+    fhir_facts_t *facts = &res->_facts;
+    const fhir_lens_t *lens;
+
+    res->_typed = true;
+    facts->type = fhir_type_find(res->_defs, fhir_text_span(&facts->type_name));
+    if (res->_known != NULL) {
+        facts->type_conflict = facts->type != res->_known;
+        return;
+    }
+    lens =
+        facts->type != NULL && res->_lookup != NULL ? res->_lookup(res->_ctx, facts->type) : NULL;
+    facts->type_late = res->_other_first && lens_mask(lens) != 0;
+    if (!facts->type_late) {
+        use_lens(res, lens);
+    }
+}
+
+static fhir_text_t *text_of(fhir_resource_t *res, unsigned slot)
+{
+    switch (slot) {
+    case SLOT_TYPE:
+        return &res->_facts.type_name;
+    case SLOT_ID:
+        return &res->_facts.id;
+    case SLOT_VERSION:
+        return &res->_facts.version_id;
+    default:
+        return NULL;
+    }
+}
+
+static unsigned slot_of(const fhir_resource_t *res, base_span_t name)
+{
+    const fhir_frame_t *frame = &res->_frames[res->_frames_n - 1];
+
+    if (res->_frames_n > 1 && !frame->meta) {
+        return SLOT_NONE;
+    }
+    for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+        if (slots[i].meta == frame->meta && base_span_is(name, slots[i].name)) {
+            return slots[i].slot;
+        }
+    }
+    return SLOT_NONE;
+}
+
+static void take_name(fhir_resource_t *res, base_span_t name)
+{
+    const fhir_frame_t *frame = &res->_frames[res->_frames_n - 1];
+
+    res->_next = 0;
+    for (uint64_t left = frame->bits; left != 0; left &= left - 1) {
+        if (base_span_eq(watch_of(res, lowest(left))->steps[frame->step].name, name)) {
+            res->_next |= left & (0 - left);
+        }
+    }
+    res->_slot = slot_of(res, name);
+    if (res->_frames_n == 1 && res->_slot != SLOT_TYPE && res->_slot != SLOT_ID && !res->_typed) {
+        res->_other_first = true;
+    }
+    if (res->_next == 0 && res->_slot == SLOT_NONE) {
+        base_json_skip(res->_json);
+    }
+}
+
+static void take_key(fhir_resource_t *res)
+{
+    base_span_t part = res->_json->text;
+
+    if (res->_key_n == 0 && res->_json->last) {
+        take_name(res, part);
+        return;
+    }
+    if (res->_key_n + part.n <= FHIR_TEXT_MAX && part.n > 0) {
+        memcpy(res->_key + res->_key_n, part.p, part.n);
+    }
+    /* Capped, so that it cannot wrap; a name longer than any step matches none. */
+    res->_key_n = part.n > FHIR_TEXT_MAX ? FHIR_TEXT_MAX + 1 : res->_key_n + part.n;
+    if (res->_key_n > FHIR_TEXT_MAX) {
+        res->_key_n = FHIR_TEXT_MAX + 1;
+    }
+    if (res->_json->last) {
+        size_t n = res->_key_n;
+
+        res->_key_n = 0;
+        take_name(res, base_span_make(res->_key, n > FHIR_TEXT_MAX ? 0 : n));
+    }
+}
+
+static void push(fhir_resource_t *res, uint64_t bits, unsigned step, bool array, bool meta)
+{
+    fhir_frame_t *frame = &res->_frames[res->_frames_n++];
+
+    frame->bits = bits;
+    frame->step = (unsigned char) step;
+    frame->array = array;
+    frame->meta = meta;
+}
+
+/* The value of a member that is kept is of a kind that cannot be. */
+static void slot_is_wrong(fhir_resource_t *res, unsigned slot)
+{
+    fhir_text_t *text = text_of(res, slot == SLOT_META ? SLOT_VERSION : slot);
+
+    if (text != NULL) {
+        text->unknown = true;
+        text->n = 0;
+    }
+    if (slot == SLOT_TYPE) {
+        type_read(res);
+    }
+}
+
+static void take_object(fhir_resource_t *res, uint64_t bits, unsigned step, bool element)
+{
+    uint64_t fit = of_shape(res, bits, step, element);
+    uint64_t ending = that_end(res, fit, step);
+    bool meta = res->_slot == SLOT_META;
+
+    note(res, bits & ~fit, FHIR_UNKNOWN);
+    for (uint64_t left = ending; left != 0; left &= left - 1) {
+        note(res, left & (0 - left), fhir_watch_test(watch_of(res, lowest(left))->kind)->other);
+    }
+    if (res->_slot != SLOT_META && res->_slot != SLOT_NONE) {
+        slot_is_wrong(res, res->_slot);
+    }
+    fit &= ~ending;
+    if (fit == 0 && !meta) {
+        base_json_skip(res->_json);
+        return;
+    }
+    push(res, fit, step + 1, false, meta);
+}
+
+static void take_array(fhir_resource_t *res, uint64_t bits, unsigned step, bool element)
+{
+    uint64_t fit = element ? 0 : of_shape(res, bits, step, true);
+
+    note(res, bits & ~fit, FHIR_UNKNOWN);
+    if (res->_slot != SLOT_NONE) {
+        slot_is_wrong(res, res->_slot);
+        res->_slot = SLOT_NONE;
+    }
+    if (fit == 0) {
+        base_json_skip(res->_json);
+        return;
+    }
+    push(res, fit, step, true, false);
+}
+
+/* null, true, false and numbers: never what a path leads through. */
+static void take_scalar(fhir_resource_t *res, base_json_event_t event, uint64_t bits, unsigned step,
+                        bool element)
+{
+    uint64_t fit = event == BASE_JSON_NULL ? 0 : of_shape(res, bits, step, element);
+    uint64_t ending = that_end(res, fit, step);
+
+    note(res, bits & ~ending, FHIR_UNKNOWN);
+    for (uint64_t left = ending; left != 0; left &= left - 1) {
+        note(res, left & (0 - left), fhir_watch_test(watch_of(res, lowest(left))->kind)->other);
+    }
+    if (res->_slot != SLOT_NONE) {
+        slot_is_wrong(res, res->_slot);
+    }
+}
+
+static void test_string(fhir_resource_t *res, base_span_t text)
+{
+    for (uint64_t left = res->_strings; left != 0; left &= left - 1) {
+        const fhir_watch_t *watch = watch_of(res, lowest(left));
+
+        note(res, left & (0 - left), fhir_watch_test(watch->kind)->string(watch, text));
+    }
+}
+
+static void string_begin(fhir_resource_t *res, uint64_t bits, unsigned step, bool element)
+{
+    uint64_t ending = that_end(res, of_shape(res, bits, step, element), step);
+
+    note(res, bits & ~ending, FHIR_UNKNOWN);
+    if (res->_slot == SLOT_META) {
+        slot_is_wrong(res, res->_slot);
+    }
+    res->_strings = ending;
+    res->_text = text_of(res, res->_slot);
+    res->_value_n = 0;
+}
+
+/* A string in one part is tested where it stands, another in the buffer. */
+static void string_part(fhir_resource_t *res, bool whole)
+{
+    base_span_t part = res->_json->text;
+    base_span_t text = part;
+
+    if (res->_text != NULL) {
+        text_add(res->_text, part);
+    }
+    if (res->_strings != 0 && (!whole || part.n > FHIR_VALUE_MAX)) {
+        if (part.n > FHIR_VALUE_MAX - res->_value_n) {
+            note(res, res->_strings, FHIR_UNKNOWN);
+            res->_strings = 0;
+        } else if (part.n > 0) {
+            memcpy(res->_value + res->_value_n, part.p, part.n);
+            res->_value_n += part.n;
+        }
+        text = base_span_make(res->_value, res->_value_n);
+    }
+    if (!res->_json->last) {
+        return;
+    }
+    test_string(res, text);
+    if (res->_slot == SLOT_TYPE) {
+        type_read(res);
+    }
+}
+
+static void pop(fhir_resource_t *res)
+{
+    res->_frames_n--;
+    res->_done = res->_frames_n == 0;
+}
+
+/* An event of a value: of the member whose name was just read, or an element of an array. */
+static void take_value(fhir_resource_t *res, base_json_event_t event, bool first_part)
+{
+    const fhir_frame_t *frame = &res->_frames[res->_frames_n - 1];
+    bool element = frame->array;
+    uint64_t bits = element ? frame->bits : res->_next;
+    unsigned step = frame->step;
+
+    if (element) {
+        res->_slot = SLOT_NONE;
+    }
+    switch (event) {
+    case BASE_JSON_OBJECT:
+        take_object(res, bits, step, element);
+        break;
+    case BASE_JSON_ARRAY:
+        take_array(res, bits, step, element);
+        break;
+    case BASE_JSON_STRING:
+        if (first_part) {
+            string_begin(res, bits, step, element);
+        }
+        string_part(res, first_part && res->_json->last);
+        break;
+    default:
+        if (first_part) {
+            take_scalar(res, event, bits, step, element);
+        }
+        break;
+    }
+}
+
+/* The value itself must be an object. */
+static bool take_first(fhir_resource_t *res, base_json_event_t event)
+{
+    if (event != BASE_JSON_OBJECT) {
+        res->_reason = BASE_JSON_SYNTAX;
+        res->_done = true;
+        return true;
+    }
+    res->_frames_n = 1;
+    return false;
+}
+
+bool fhir_resource_take(fhir_resource_t *res, base_json_event_t event)
+{
+    bool first_part = !res->_in_value;
+
+    if (event == BASE_JSON_STRING || event == BASE_JSON_NUMBER) {
+        res->_in_value = !res->_json->last;
+    }
+    if (res->_done) {
+        return true;
+    }
+    if (res->_frames_n == 0) {
+        return take_first(res, event);
+    }
+    if (event == BASE_JSON_OBJECT_END || event == BASE_JSON_ARRAY_END) {
+        pop(res);
+    } else if (event == BASE_JSON_KEY) {
+        take_key(res);
+    } else {
+        take_value(res, event, first_part);
+    }
+    return res->_done;
+}
+
+void fhir_resource_begin(fhir_resource_t *res, base_json_t *json, const fhir_definitions_t *defs,
+                         fhir_lens_lookup_pt lookup, void *ctx, const fhir_type_t *known)
+{
+    memset(res, 0, offsetof(fhir_resource_t, _key));
+    res->_json = json;
+    res->_defs = defs;
+    res->_lookup = lookup;
+    res->_ctx = ctx;
+    res->_known = known;
+    if (known != NULL && lookup != NULL) {
+        use_lens(res, lookup(ctx, known));
+    }
+}
+
+void fhir_resource_start(fhir_resource_t *res, const fhir_definitions_t *defs,
+                         fhir_lens_lookup_pt lookup, void *ctx, const fhir_type_t *known,
+                         uint64_t *hashes, size_t hashes_max)
+{
+    fhir_resource_begin(res, &res->_own, defs, lookup, ctx, known);
+    base_json_init(&res->_own, BASE_JSON_STRICT, BASE_JSON_DEPTH_MAX, hashes, hashes_max);
+}
+
+base_reason_t fhir_resource_feed(fhir_resource_t *res, base_span_t bytes)
+{
+    base_json_event_t event;
+
+    while (res->_reason == BASE_OK &&
+           (event = base_json_next(&res->_own, &bytes)) != BASE_JSON_MORE) {
+        if (event == BASE_JSON_ERROR) {
+            res->_reason = res->_own.reason;
+        } else {
+            (void) fhir_resource_take(res, event);
+        }
+    }
+    return res->_reason;
+}
+
+base_reason_t fhir_resource_facts(fhir_resource_t *res, fhir_facts_t *facts)
+{
+    if (res->_reason == BASE_OK && !res->_done) {
+        res->_reason = BASE_JSON_TRUNCATED;
+    }
+    if (!res->_typed || res->_facts.type_late || res->_facts.type_conflict) {
+        res->_facts._unknown = UINT64_MAX;
+    }
+    *facts = res->_facts;
+    return res->_reason;
+}
+
+base_reason_t fhir_resource_end(fhir_resource_t *res, fhir_facts_t *facts)
+{
+    base_reason_t reason = base_json_finish(&res->_own);
+
+    if (res->_reason == BASE_OK) {
+        res->_reason = reason;
+    }
+    return fhir_resource_facts(res, facts);
+}
+
+base_reason_t fhir_resource_read(base_span_t bytes, const fhir_definitions_t *defs,
+                                 fhir_lens_lookup_pt lookup, void *ctx, uint64_t *hashes,
+                                 size_t hashes_max, fhir_facts_t *facts)
+{
+    const fhir_type_t *known = NULL;
+    base_reason_t reason;
+
+    do {
+        fhir_resource_t res;
+
+        fhir_resource_start(&res, defs, lookup, ctx, known, hashes, hashes_max);
+        (void) fhir_resource_feed(&res, bytes);
+        reason = fhir_resource_end(&res, facts);
+        known = facts->type;
+    } while (reason == BASE_OK && facts->type_late);
+    return reason;
+}
