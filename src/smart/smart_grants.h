@@ -26,15 +26,16 @@ const smart_grants_t *smart_grants_compile(smart_principal_t *principal,
 
 /* The OR of all grants with that letter (SMART_R ...) on the type. A value that
  * points into the grants; empty when nothing is granted. */
-smart_cover_t smart_grants_cover(const smart_grants_t *grants, unsigned letter, fhir_type_t type);
+smart_cover_t smart_grants_cover(const smart_grants_t *grants, unsigned letter,
+                                 const fhir_type_t *type);
 
 /*
  * Why smart_grants_cover is empty, and which scope is missing. The reason is the most telling one: BASE_USER_UNKNOWN,
  * BASE_PATIENT_MISSING, BASE_SCOPE_CONSTRAINED, BASE_TYPE_NOT_PATIENT_LEVEL when exactly that stands in the way of a scope
  * that otherwise fits, else BASE_SCOPE_MISSING.
  */
-base_reason_t smart_grants_missing(const smart_grants_t *grants, unsigned letter, fhir_type_t type,
-                                   smart_missing_t *missing);
+base_reason_t smart_grants_missing(const smart_grants_t *grants, unsigned letter,
+                                   const fhir_type_t *type, smart_missing_t *missing);
 
 /* The principal's scopes (as smart_principal_scopes), each with its state here in `states`. */
 const smart_scope_t *smart_grants_scopes(const smart_grants_t *grants,

@@ -1,0 +1,432 @@
+#include "smart/smart_principal_own.h"
+
+#include <string.h>
+
+enum { BY_PATIENT, BY_USER };
+
+#define WORDS (FHIR_TYPES_MAX / 64)
+
+typedef struct {
+    fhir_type_set_t types[SMART_LETTERS];
+    smart_confinement_t who;
+} confined_t;
+
+struct smart_grants_s {
+    const smart_policy_t *policy;
+    smart_base_t base;
+    fhir_type_set_t granted[SMART_LETTERS]; /* unconditionally */
+    confined_t confined[SMART_CONFINED_MAX];
+    const smart_scope_t *scope;
+    smart_scope_state_t *state;
+    size_t scope_n;
+};
+
+/* What a kind of user may do with user/ scopes. */
+typedef struct {
+    smart_scope_state_t refused; /* GOOD: not */
+    bool confined;
+} user_rule_t;
+
+static void set_unite(fhir_type_set_t *to, fhir_type_set_t more)
+{
+    unsigned i;
+
+    for (i = 0; i < WORDS; i++) {
+        to->w[i] |= more.w[i];
+    }
+}
+
+static fhir_type_set_t set_both(fhir_type_set_t a, fhir_type_set_t b)
+{
+    unsigned i;
+
+    for (i = 0; i < WORDS; i++) {
+        a.w[i] &= b.w[i];
+    }
+    return a;
+}
+
+static void set_without(fhir_type_set_t *set, const fhir_definitions_t *definitions,
+                        const char *name)
+{
+    const fhir_type_t *type = fhir_type_find(definitions, base_span_of(name));
+
+    if (type != NULL) {
+        set->w[type->index / 64] &= ~((uint64_t) 1 << (type->index % 64));
+    }
+}
+
+/* The own base with its URLs as fhir_reference wants them: no trailing slash. */
+static bool copy_base(smart_base_t *to, const smart_base_t *base, base_arena_t *arena)
+{
+    base_span_t *urls = base_arena_array(arena, base->urls_n, sizeof(*urls));
+    base_span_t url;
+    size_t i;
+
+    for (i = 0; urls != NULL && i < base->urls_n; i++) {
+        url = base->urls[i];
+        while (url.n > 0 && url.p[url.n - 1] == '/') {
+            url.n--;
+        }
+        urls[i] = base_arena_copy(arena, url);
+        if (urls[i].p == NULL) {
+            return false;
+        }
+    }
+    to->path = base_span_make(NULL, 0);
+    to->urls = urls;
+    to->urls_n = base->urls_n;
+    return urls != NULL;
+}
+
+/* True when both bases mean the same references; the path does not matter to grants. */
+static bool same_urls(const smart_base_t *copied, const smart_base_t *base)
+{
+    base_span_t url;
+    size_t i;
+
+    if (copied->urls_n != base->urls_n) {
+        return false;
+    }
+    for (i = 0; i < base->urls_n; i++) {
+        url = base->urls[i];
+        while (url.n > 0 && url.p[url.n - 1] == '/') {
+            url.n--;
+        }
+        if (!base_span_eq(copied->urls[i], url)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_among(const smart_confinement_t *who, base_span_t id)
+{
+    size_t i;
+
+    for (i = 0; i < who->n; i++) {
+        if (base_span_eq(who->id[i], id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static user_rule_t user_refused(smart_scope_state_t why)
+{
+    return (user_rule_t){why, false};
+}
+
+static user_rule_t user_confined(void)
+{
+    return (user_rule_t){SMART_SCOPE_GOOD, true};
+}
+
+/* L22: where the policy says so, a launch patient confines user/ as well; a void one leaves nothing. */
+static user_rule_t user_passes(smart_grants_t *grants, const smart_claims_t *claims)
+{
+    if (!grants->policy->user_context_confine ||
+        (claims->patient_n == 0 && !claims->patient_void)) {
+        return (user_rule_t){SMART_SCOPE_GOOD, false};
+    }
+    grants->confined[BY_USER].who = grants->confined[BY_PATIENT].who;
+    return grants->confined[BY_USER].who.n > 0 ? user_confined()
+                                               : user_refused(SMART_SCOPE_PATIENT_VOID);
+}
+
+/* D13: user/ of a patient is what patient/ of that patient is. */
+static user_rule_t user_is_patient(smart_grants_t *grants, const smart_claims_t *claims,
+                                   base_span_t id)
+{
+    bool launched = claims->patient_n > 0 || claims->patient_void;
+
+    if (grants->policy->user_patient_pass) {
+        return user_passes(grants, claims);
+    }
+    if (grants->policy->user_context_confine && launched &&
+        !is_among(&grants->confined[BY_PATIENT].who, id)) {
+        return user_refused(SMART_SCOPE_USER_REFUSED);
+    }
+    grants->confined[BY_USER].who.id[0] = id;
+    grants->confined[BY_USER].who.n = 1;
+    return user_confined();
+}
+
+/* D13. A Patient or RelatedPerson of another base is nobody whom we know (L0). */
+static user_rule_t judge_user(smart_grants_t *grants, const smart_claims_t *claims)
+{
+    static const char *const passing[] = {"Practitioner", "PractitionerRole", "Organization",
+                                          "Device"};
+    smart_user_t user;
+    size_t i;
+
+    if (!smart_context_user(claims, &grants->base, &user)) {
+        return claims->fhir_user.p == NULL && grants->policy->user_unknown_pass
+                   ? user_passes(grants, claims)
+                   : user_refused(SMART_SCOPE_USER_UNKNOWN);
+    }
+    for (i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
+        if (base_span_is(user.type, passing[i])) {
+            return user_passes(grants, claims);
+        }
+    }
+    if (base_span_is(user.type, "Patient")) {
+        return user.foreign ? user_refused(SMART_SCOPE_USER_UNKNOWN)
+                            : user_is_patient(grants, claims, user.id);
+    }
+    if (!base_span_is(user.type, "RelatedPerson") || user.foreign) {
+        return user_refused(user.foreign ? SMART_SCOPE_USER_UNKNOWN : SMART_SCOPE_USER_REFUSED);
+    }
+    grants->confined[BY_USER].who = grants->confined[BY_PATIENT].who;
+    return grants->confined[BY_USER].who.n > 0 ? user_confined()
+                                               : user_refused(SMART_SCOPE_USER_REFUSED);
+}
+
+/* The types a scope names. `named`: by name, not by '*'. */
+static smart_scope_state_t scope_types(const smart_scope_t *scope,
+                                       const fhir_definitions_t *definitions,
+                                       fhir_type_set_t *types, bool *named)
+{
+    const fhir_type_t *type;
+
+    memset(types, 0, sizeof(*types));
+    *named = !base_span_is(scope->type, "*");
+    if (!*named) {
+        *types = fhir_type_set_all(definitions);
+        return SMART_SCOPE_GOOD;
+    }
+    if (fhir_type_is_abstract(definitions, scope->type)) {
+        return SMART_SCOPE_TYPE_ABSTRACT;
+    }
+    type = fhir_type_find(definitions, scope->type);
+    if (type == NULL) {
+        return SMART_SCOPE_TYPE_UNKNOWN;
+    }
+    fhir_type_set_add(types, type);
+    return SMART_SCOPE_GOOD;
+}
+
+/* A grant confined to patients: members of their compartment; shared types to read and search (D8), Endpoint only by name (D5). */
+static void grant_confined(smart_grants_t *grants, unsigned by, unsigned letters,
+                           fhir_type_set_t types, bool named)
+{
+    fhir_type_set_t members = set_both(types, grants->policy->members);
+    fhir_type_set_t shared = set_both(types, grants->policy->shared);
+    unsigned at;
+
+    if (!named) {
+        set_without(&shared, grants->policy->definitions, "Endpoint");
+    }
+    for (at = 0; at < SMART_LETTERS; at++) {
+        if ((letters & (1u << at)) == 0) {
+            continue;
+        }
+        set_unite(&grants->confined[by].types[at], members);
+        if (((1u << at) & (SMART_R | SMART_S)) != 0) {
+            set_unite(&grants->granted[at], shared);
+        }
+    }
+}
+
+static void grant_all(smart_grants_t *grants, unsigned letters, fhir_type_set_t types)
+{
+    unsigned at;
+
+    for (at = 0; at < SMART_LETTERS; at++) {
+        if ((letters & (1u << at)) != 0) {
+            set_unite(&grants->granted[at], types);
+        }
+    }
+}
+
+static smart_scope_state_t patient_state(const smart_grants_t *grants, const smart_claims_t *claims)
+{
+    if (grants->confined[BY_PATIENT].who.n > 0) {
+        return SMART_SCOPE_GOOD;
+    }
+    return claims->patient_n > 0 || claims->patient_void ? SMART_SCOPE_PATIENT_VOID
+                                                         : SMART_SCOPE_NO_PATIENT;
+}
+
+/* One scope: what it grants, or why nothing. */
+static smart_scope_state_t compile_scope(smart_grants_t *grants, const smart_claims_t *claims,
+                                         user_rule_t user, const smart_scope_t *scope)
+{
+    smart_scope_state_t state = scope->state;
+    fhir_type_set_t types;
+    bool named;
+
+    if (state == SMART_SCOPE_GOOD) {
+        state = scope_types(scope, grants->policy->definitions, &types, &named);
+    }
+    if (state == SMART_SCOPE_GOOD && scope->constraint.p != NULL) {
+        state = SMART_SCOPE_CONSTRAINED;
+    }
+    if (state == SMART_SCOPE_GOOD && scope->context == SMART_PATIENT) {
+        state = patient_state(grants, claims);
+    } else if (state == SMART_SCOPE_GOOD && scope->context == SMART_USER) {
+        state = user.refused;
+    }
+    if (state != SMART_SCOPE_GOOD) {
+        return state;
+    }
+    if (scope->context == SMART_PATIENT) {
+        grant_confined(grants, BY_PATIENT, scope->letters, types, named);
+    } else if (scope->context == SMART_USER && user.confined) {
+        grant_confined(grants, BY_USER, scope->letters, types, named);
+    } else {
+        grant_all(grants, scope->letters, types);
+    }
+    return SMART_SCOPE_GOOD;
+}
+
+static smart_grants_t *compile(const smart_principal_t *principal, const smart_policy_t *policy,
+                               const smart_base_t *base, base_arena_t *arena)
+{
+    smart_grants_t *grants = base_arena_alloc(arena, sizeof(*grants));
+    user_rule_t user;
+    size_t i;
+
+    if (grants == NULL || !copy_base(&grants->base, base, arena)) {
+        return NULL;
+    }
+    grants->policy = policy;
+    grants->scope = principal->scope;
+    grants->scope_n = principal->scope_n;
+    grants->state = base_arena_array(arena, grants->scope_n, sizeof(*grants->state));
+    if (grants->state == NULL) {
+        return NULL;
+    }
+    grants->confined[BY_PATIENT].who.n = smart_context_patients(
+        &principal->claims, &grants->base, grants->confined[BY_PATIENT].who.id);
+    user = judge_user(grants, &principal->claims);
+    for (i = 0; i < grants->scope_n; i++) {
+        grants->state[i] = compile_scope(grants, &principal->claims, user, &grants->scope[i]);
+    }
+    return grants;
+}
+
+const smart_grants_t *smart_grants_compile(smart_principal_t *principal,
+                                           const smart_policy_t *policy, const smart_base_t *base,
+                                           base_arena_t *arena)
+{
+    smart_grants_t *grants;
+    size_t i;
+
+    for (i = 0; i < principal->grants_n; i++) {
+        grants = principal->grants[i];
+        if (grants->policy == policy && same_urls(&grants->base, base)) {
+            return grants;
+        }
+    }
+    if (principal->grants_n == SMART_PRINCIPAL_GRANTS_MAX) {
+        return compile(principal, policy, base, arena);
+    }
+    grants = compile(principal, policy, base, principal->arena);
+    if (grants != NULL) {
+        principal->grants[principal->grants_n++] = grants;
+        return grants;
+    }
+    return compile(principal, policy, base, arena);
+}
+
+/* Position of a letter's bit. */
+static unsigned letter_at(unsigned letter)
+{
+    unsigned at = 0;
+
+    while (at + 1 < SMART_LETTERS && (letter & (1u << at)) == 0) {
+        at++;
+    }
+    return at;
+}
+
+smart_cover_t smart_grants_cover(const smart_grants_t *grants, unsigned letter,
+                                 const fhir_type_t *type)
+{
+    smart_cover_t cover = {0};
+    unsigned at = letter_at(letter), by;
+
+    cover.type = type;
+    cover.letter = letter;
+    cover.base = &grants->base;
+    cover.is_true = fhir_type_set_has(&grants->granted[at], type);
+    cover.linked = letter == SMART_R && grants->policy->linked_patients_allow;
+    cover.rule =
+        letter == SMART_R && !grants->policy->membership_strict ? FHIR_FORMAL : FHIR_STRICT;
+    for (by = 0; !cover.is_true && by < SMART_CONFINED_MAX; by++) {
+        if (fhir_type_set_has(&grants->confined[by].types[at], type)) {
+            cover.confined[cover.confined_n++] = &grants->confined[by].who;
+        }
+    }
+    return cover;
+}
+
+/* What a void scope that would otherwise fit tells, the most telling first. A good one that grants nothing: the type's class. */
+static const struct {
+    smart_scope_state_t state;
+    base_reason_t reason;
+} tellings[] = {
+    {SMART_SCOPE_GOOD, BASE_TYPE_NOT_PATIENT_LEVEL},
+    {SMART_SCOPE_NO_PATIENT, BASE_PATIENT_MISSING},
+    {SMART_SCOPE_PATIENT_VOID, BASE_PATIENT_MISSING},
+    {SMART_SCOPE_USER_UNKNOWN, BASE_USER_UNKNOWN},
+    {SMART_SCOPE_USER_REFUSED, BASE_USER_REFUSED},
+    {SMART_SCOPE_CONSTRAINED, BASE_SCOPE_CONSTRAINED},
+};
+
+#define TELLINGS_N (sizeof(tellings) / sizeof(tellings[0]))
+
+static base_reason_t telling_reason(const smart_grants_t *grants, unsigned letter,
+                                    const fhir_type_t *type)
+{
+    const smart_scope_t *scope;
+    size_t best = TELLINGS_N, t, i;
+
+    for (i = 0; i < grants->scope_n; i++) {
+        scope = &grants->scope[i];
+        if ((scope->letters & letter) == 0 ||
+            (!base_span_is(scope->type, "*") && !base_span_is(scope->type, type->name))) {
+            continue;
+        }
+        for (t = 0; t < best; t++) {
+            if (grants->state[i] == tellings[t].state) {
+                best = t;
+            }
+        }
+    }
+    return best < TELLINGS_N ? tellings[best].reason : BASE_SCOPE_MISSING;
+}
+
+base_reason_t smart_grants_missing(const smart_grants_t *grants, unsigned letter,
+                                   const fhir_type_t *type, smart_missing_t *missing)
+{
+    base_reason_t reason = telling_reason(grants, letter, type);
+    size_t i;
+
+    memset(missing, 0, sizeof(*missing));
+    if (reason != BASE_SCOPE_MISSING && reason != BASE_SCOPE_CONSTRAINED) {
+        return reason;
+    }
+    missing->context = SMART_CONTEXT_COUNT;
+    for (i = 0; i < grants->scope_n; i++) {
+        if (grants->scope[i].state != SMART_SCOPE_OTHER &&
+            grants->scope[i].context < missing->context) {
+            missing->context = grants->scope[i].context;
+        }
+    }
+    if (missing->context == SMART_CONTEXT_COUNT) {
+        missing->context = SMART_PATIENT;
+    }
+    missing->type = base_span_of(type->name);
+    missing->letter = letter;
+    return reason;
+}
+
+const smart_scope_t *smart_grants_scopes(const smart_grants_t *grants,
+                                         const smart_scope_state_t **states, size_t *n)
+{
+    *states = grants->state;
+    *n = grants->scope_n;
+    return grants->scope;
+}

@@ -1,0 +1,251 @@
+#include "smart/smart_policy.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LATER(name, values, preset, text)                                                          \
+    {                                                                                              \
+        {name, values, preset, text, false}, NONE, 0, NULL, NULL                                   \
+    }
+#define CHOICE(name, values, preset, text, member, no, yes)                                        \
+    {                                                                                              \
+        {name, values, preset, text, true}, TWO, offsetof(smart_policy_t, member), no, yes         \
+    }
+
+typedef enum { NONE, TWO, VERSION, TYPES } kind_t;
+
+/* An entry and how it is applied: TWO sets a bool by the value's name. */
+typedef struct {
+    smart_policy_entry_t entry;
+    kind_t kind;
+    size_t offset;
+    const char *no;
+    const char *yes;
+} row_t;
+
+/* clang-format off */
+static const row_t rows[] = {
+    {{"fhir_version", "r4 | r4b | r5", "r4", "the version served; a request for another gets 406 or 415 (B14)", true}, VERSION, 0, NULL, NULL},
+    CHOICE("membership", "formal | strict", "formal", "which elements make a resource a patient's, on reads (D4)", membership_strict, "formal", "strict"),
+    CHOICE("user_patient", "confine | pass", "confine", "user/ scopes of a patient who logs in (D13)", user_patient_pass, "confine", "pass"),
+    CHOICE("user_unknown", "deny | pass", "deny", "user/ scopes in a token that does not say who the user is (D13)", user_unknown_pass, "deny", "pass"),
+    CHOICE("user_context", "pass | confine", "pass", "whether a launch patient also confines user/ scopes (L22)", user_context_confine, "pass", "confine"),
+    CHOICE("group", "deny | allow", "deny", "Group, which lists other patients, under patient/ (D5)", group_allow, "deny", "allow"),
+    CHOICE("linked_patients", "deny | allow", "deny", "reading Patients that link to the one in context (D3)", linked_patients_allow, "deny", "allow"),
+    {{"shared_types", "[+-]<Type> ...", "D8's", "readable and searchable by type scope alone under patient/ (D8)", true}, TYPES, 0, NULL, NULL},
+    CHOICE("hide_existence", "on | off", "on", "a foreign instance is answered as a missing one (D9)", hide_existence, "off", "on"),
+    LATER("history", "both | own", "both", "a version is judged by its own body and the current one, or its own alone (D11)"),
+    LATER("binary", "referenced | deny | scope", "referenced", "what makes a Binary readable (B11)"),
+    LATER("include", "filter | refuse", "filter", "includes of types that are not granted (C2)"),
+    LATER("batch", "split | refuse", "split", "a batch with refused entries (B5)"),
+    LATER("suppressed_outcome", "on | off", "off", "one outcome entry says that entries were withheld (I4)"),
+    LATER("update_create", "on | off", "on", "update of a missing id creates it (B2 row 3)"),
+    LATER("unversioned", "refuse | allow", "refuse", "a checked write when the stored resource has no version (L13)"),
+    LATER("export_group_scope", "require | ignore", "require", "scopes asked of a Group export (B8)"),
+    LATER("operation", "<name> [system|type|instance] [<Type>...] [get|post] <scopes> | deny", "none", "scopes an operation needs (B6)"),
+    LATER("search_parameter", "<Type> <name> <kind> <path>", "spec data, US Core", "parameters the server has beyond the standard (C1)"),
+    LATER("page_parameter", "<name> ...", "built-in list", "parameters of the server's page links (C1)"),
+    LATER("ceiling", "<scope> ...", "none", "every token is cut down to these"),
+    LATER("public", "<path> ...", "metadata, .well-known/smart-configuration", "answered without a token"),
+};
+/* clang-format on */
+
+#define ROWS_N (sizeof(rows) / sizeof(rows[0]))
+
+const smart_policy_entry_t *smart_policy_entry(size_t at)
+{
+    return at < ROWS_N ? &rows[at].entry : NULL;
+}
+
+__attribute__((format(printf, 3, 4))) static bool fail(char *error, size_t size, const char *format,
+                                                       ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void) vsnprintf(error, size, format, args);
+    va_end(args);
+    return false;
+}
+
+/* For %.*s: nothing from a configuration line is that long. */
+static int length(base_span_t text)
+{
+    return text.n > 200 ? 200 : (int) text.n;
+}
+
+static void set_remove(fhir_type_set_t *set, const fhir_type_t *type)
+{
+    set->w[type->index / 64] &= ~((uint64_t) 1 << (type->index % 64));
+}
+
+/* Types of the classes that D8 shares, and those that the compartment judges (D5: Group only where it is allowed). */
+static void preset_types(smart_policy_t *policy)
+{
+    const fhir_type_t *type;
+    unsigned i;
+
+    memset(&policy->shared, 0, sizeof(policy->shared));
+    memset(&policy->members, 0, sizeof(policy->members));
+    for (i = 0; i < policy->definitions->n_types; i++) {
+        type = &policy->definitions->types[i];
+        if (type->class_of == FHIR_CLASS_SHARED || type->class_of == FHIR_CLASS_DEFINITIONAL) {
+            fhir_type_set_add(&policy->shared, type);
+        } else if (type->class_of == FHIR_CLASS_COMPARTMENT &&
+                   (policy->group_allow || strcmp(type->name, "Group") != 0)) {
+            fhir_type_set_add(&policy->members, type);
+        }
+    }
+}
+
+void smart_policy_default(smart_policy_t *policy)
+{
+    memset(policy, 0, sizeof(*policy));
+    policy->definitions = fhir_definitions_of(FHIR_R4);
+    policy->hide_existence = true;
+    preset_types(policy);
+}
+
+static bool set_choice(smart_policy_t *policy, const row_t *row, base_span_t value, char *error,
+                       size_t size)
+{
+    bool *at = (bool *) ((char *) policy + row->offset);
+
+    if (!base_span_is(value, row->no) && !base_span_is(value, row->yes)) {
+        return fail(error, size, "invalid value \"%.*s\" of \"%s\", it must be \"%s\" or \"%s\"",
+                    length(value), (const char *) value.p, row->entry.name, row->no, row->yes);
+    }
+    *at = base_span_is(value, row->yes);
+    return true;
+}
+
+static bool set_version(smart_policy_t *policy, base_span_t value, char *error, size_t size)
+{
+    fhir_version_t version;
+
+    if (!fhir_version_find(value, &version)) {
+        return fail(error, size,
+                    "unknown FHIR version \"%.*s\", it must be \"r4\", \"r4b\" or \"r5\"",
+                    length(value), (const char *) value.p);
+    }
+    policy->definitions = fhir_definitions_of(version);
+    return true;
+}
+
+static bool set_types(smart_policy_t *policy, const base_span_t *argv, size_t argc,
+                      base_arena_t *arena, char *error, size_t size)
+{
+    base_span_t *copy = base_arena_array(arena, argc, sizeof(*copy));
+    size_t i;
+
+    for (i = 0; copy != NULL && i < argc; i++) {
+        copy[i] = base_arena_copy(arena, argv[i]);
+        if (copy[i].p == NULL) {
+            copy = NULL;
+        }
+    }
+    if (copy == NULL) {
+        return fail(error, size, "no memory for \"shared_types\"");
+    }
+    policy->_shared_types = copy;
+    policy->_shared_types_n = argc;
+    return true;
+}
+
+static const row_t *find_row(base_span_t name)
+{
+    size_t i;
+
+    for (i = 0; i < ROWS_N; i++) {
+        if (base_span_is(name, rows[i].entry.name)) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+bool smart_policy_set(smart_policy_t *policy, const base_span_t *argv, size_t argc,
+                      base_arena_t *arena, char *error, size_t size)
+{
+    const row_t *row = argc == 0 ? NULL : find_row(argv[0]);
+    uint64_t bit;
+
+    if (row == NULL) {
+        return argc == 0 ? fail(error, size, "empty policy entry")
+                         : fail(error, size, "unknown policy entry \"%.*s\"", length(argv[0]),
+                                (const char *) argv[0].p);
+    }
+    bit = (uint64_t) 1 << (row - rows);
+    if (!row->entry.supported) {
+        return fail(error, size, "\"%s\" is not supported yet", row->entry.name);
+    }
+    if ((policy->_seen & bit) != 0) {
+        return fail(error, size, "\"%s\" is duplicate", row->entry.name);
+    }
+    if (argc < 2 || (argc > 2 && row->kind != TYPES)) {
+        return fail(error, size, "wrong number of values of \"%s\", it takes: %s", row->entry.name,
+                    row->entry.values);
+    }
+    policy->_seen |= bit;
+    if (row->kind == TYPES) {
+        return set_types(policy, argv + 1, argc - 1, arena, error, size);
+    }
+    return row->kind == VERSION ? set_version(policy, argv[1], error, size)
+                                : set_choice(policy, row, argv[1], error, size);
+}
+
+/* Never by type scope alone: patients' own data, credentials (D5), and raw content, which has rules of its own (B11). */
+static bool may_be_shared(const fhir_type_t *type)
+{
+    return type->class_of != FHIR_CLASS_COMPARTMENT && strcmp(type->name, "Subscription") != 0 &&
+           strcmp(type->name, "Binary") != 0;
+}
+
+static bool is_edit(base_span_t text)
+{
+    return text.n > 0 && (text.p[0] == '+' || text.p[0] == '-');
+}
+
+static bool apply_shared(smart_policy_t *policy, base_span_t text, char *error, size_t size)
+{
+    base_span_t name = is_edit(text) ? base_span_sub(text, 1, text.n) : text;
+    const fhir_type_t *type = fhir_type_find(policy->definitions, name);
+
+    if (type == NULL) {
+        return fail(error, size, "\"shared_types\": unknown type \"%.*s\" in FHIR %s", length(name),
+                    (const char *) name.p, policy->definitions->name);
+    }
+    if (text.p[0] == '-') {
+        set_remove(&policy->shared, type);
+        return true;
+    }
+    if (!may_be_shared(type)) {
+        return fail(error, size, "\"shared_types\": %s cannot be shared among patients",
+                    type->name);
+    }
+    fhir_type_set_add(&policy->shared, type);
+    return true;
+}
+
+bool smart_policy_finish(smart_policy_t *policy, char *error, size_t size)
+{
+    const base_span_t *types = policy->_shared_types;
+    size_t i;
+
+    preset_types(policy);
+    if (policy->_shared_types_n > 0 && !is_edit(types[0])) {
+        memset(&policy->shared, 0, sizeof(policy->shared));
+    }
+    for (i = 0; i < policy->_shared_types_n; i++) {
+        if (is_edit(types[i]) != is_edit(types[0])) {
+            return fail(
+                error, size,
+                "\"shared_types\": either the whole list, or each type with \"+\" or \"-\"");
+        }
+        if (!apply_shared(policy, types[i], error, size)) {
+            return false;
+        }
+    }
+    return true;
+}
