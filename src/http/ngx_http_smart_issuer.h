@@ -123,5 +123,13 @@ ngx_int_t ngx_http_smart_issuer_cold(ngx_http_request_t *r,
 ngx_int_t ngx_http_smart_issuer_miss(ngx_http_request_t *r,
     ngx_http_smart_issuer_t *issuer, base_span_t kid, base_reason_t *reason);
 
+/*
+ * A file's bytes, NUL-terminated behind len. NGX_DECLINED: it cannot be opened (ngx_errno); NGX_ERROR: it cannot be read or is larger than
+ * `max`. ngx_http_smart_issuer_file_keys: how many usable keys such bytes hold.
+ */
+ngx_int_t ngx_http_smart_issuer_file(ngx_pool_t *pool, ngx_str_t *name,
+    size_t max, ngx_str_t *text);
+size_t ngx_http_smart_issuer_file_keys(ngx_str_t *text);
+
 
 #endif /* _NGX_HTTP_SMART_ISSUER_H_INCLUDED_ */

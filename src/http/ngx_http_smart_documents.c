@@ -1,0 +1,684 @@
+#include "ngx_http_smart_documents.h"
+
+#include <openssl/err.h>
+
+#include "oauth/oauth_metadata.h"
+#include "oauth/oauth_url.h"
+
+
+#define NGX_HTTP_SMART_DOCUMENTS_ARENA  (64 * 1024)
+
+
+typedef struct {
+    ngx_http_smart_documents_t  *documents;
+    base_reason_t                reason;
+    int64_t                      max_age;
+    ngx_uint_t                   metadata;     /* else the keys */
+    ngx_uint_t                   changed;
+} ngx_http_smart_documents_change_t;
+
+
+static ngx_uint_t ngx_http_smart_documents_discovers(
+    ngx_http_smart_issuer_t *issuer);
+static ngx_int_t ngx_http_smart_documents_start(
+    ngx_http_smart_documents_t *documents);
+static void ngx_http_smart_documents_end(
+    ngx_http_smart_documents_t *documents);
+static void ngx_http_smart_documents_finish(
+    ngx_http_smart_documents_t *documents);
+static ngx_int_t ngx_http_smart_documents_fetch(
+    ngx_http_smart_documents_t *documents, base_span_t address,
+    base_span_t from, ngx_http_smart_fetch_pt handler);
+
+static void ngx_http_smart_documents_metadata(
+    ngx_http_smart_documents_t *documents);
+static void ngx_http_smart_documents_metadata_handler(
+    ngx_http_smart_fetch_t *fetch);
+static base_reason_t ngx_http_smart_documents_metadata_take(
+    ngx_http_smart_documents_t *documents, ngx_http_smart_fetch_t *fetch);
+static void ngx_http_smart_documents_metadata_failed(
+    ngx_http_smart_documents_t *documents, base_reason_t reason);
+
+static void ngx_http_smart_documents_keys(
+    ngx_http_smart_documents_t *documents);
+static void ngx_http_smart_documents_keys_handler(
+    ngx_http_smart_fetch_t *fetch);
+static base_reason_t ngx_http_smart_documents_keys_take(
+    ngx_http_smart_documents_t *documents, ngx_http_smart_fetch_t *fetch,
+    ngx_uint_t *changed);
+static void ngx_http_smart_documents_keys_failed(
+    ngx_http_smart_documents_t *documents, base_reason_t reason);
+
+static base_reason_t ngx_http_smart_documents_answer(
+    ngx_http_smart_fetch_t *fetch);
+static void ngx_http_smart_documents_log(ngx_http_smart_documents_t *documents,
+    const char *what, base_reason_t reason);
+static void ngx_http_smart_documents_change(oauth_document_t *metadata,
+    oauth_document_t *keys, void *data);
+static base_reason_t ngx_http_smart_documents_url(
+    ngx_http_smart_issuer_t *issuer, base_span_t address, base_span_t from,
+    ngx_http_smart_fetch_t *fetch);
+
+
+/* Where metadata may be, in the order in which it is looked for (RULES G7). */
+
+typedef struct {
+    ngx_uint_t               discovery;
+    ngx_uint_t               n;
+    oauth_metadata_kind_t    kinds[2];
+} ngx_http_smart_places_t;
+
+
+static const ngx_http_smart_places_t  ngx_http_smart_places[] = {
+
+    { NGX_HTTP_SMART_DISCOVERY_OIDC,  2,
+      { OAUTH_METADATA_OIDC, OAUTH_METADATA_OAUTH } },
+
+    { NGX_HTTP_SMART_DISCOVERY_OAUTH, 1, { OAUTH_METADATA_OAUTH } },
+
+    { NGX_HTTP_SMART_DISCOVERY_SMART, 1, { OAUTH_METADATA_SMART } },
+
+    { NGX_HTTP_SMART_DISCOVERY_OFF,   0, { OAUTH_METADATA_OIDC } }
+};
+
+
+static const ngx_http_smart_places_t *
+ngx_http_smart_documents_places(ngx_http_smart_issuer_t *issuer)
+{
+    const ngx_http_smart_places_t  *places;
+
+    places = ngx_http_smart_places;
+
+    while (places->discovery != issuer->discovery
+           && places->discovery != NGX_HTTP_SMART_DISCOVERY_OFF)
+    {
+        places++;
+    }
+
+    return places;
+}
+
+
+static ngx_inline base_span_t
+ngx_http_smart_documents_span(ngx_str_t *text)
+{
+    return base_span_make(text->data, text->len);
+}
+
+
+void
+ngx_http_smart_documents_tick(ngx_http_smart_documents_t *documents,
+    ngx_http_smart_zone_view_t *view)
+{
+    ngx_http_smart_issuer_t  *issuer;
+
+    issuer = documents->issuer;
+
+    if (documents->active
+        || !oauth_document_due(&view->keys, ngx_current_msec)
+        || ngx_http_smart_zone_lease(documents->zone, issuer->digest,
+                                     ngx_current_msec + issuer->timeout + 2000)
+           != NGX_OK)
+    {
+        return;
+    }
+
+    if (ngx_http_smart_documents_start(documents) != NGX_OK) {
+        ngx_http_smart_documents_end(documents);
+        return;
+    }
+
+    /* metadata is asked again when it is due, and when its key set cannot be had */
+
+    if (ngx_http_smart_documents_discovers(issuer)
+        && (oauth_document_due(&view->metadata, ngx_current_msec)
+            || !oauth_document_usable(&view->metadata, ngx_current_msec)
+            || view->keys.failures))
+    {
+        ngx_http_smart_documents_metadata(documents);
+        return;
+    }
+
+    ngx_http_smart_documents_keys(documents);
+}
+
+
+void
+ngx_http_smart_documents_stop(ngx_http_smart_documents_t *documents)
+{
+    if (documents->active) {
+        ngx_http_smart_fetch_cancel(&documents->fetch);
+        ngx_http_smart_documents_end(documents);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_smart_documents_discovers(ngx_http_smart_issuer_t *issuer)
+{
+    return issuer->jwks_uri.len == 0
+           && issuer->discovery != NGX_HTTP_SMART_DISCOVERY_OFF;
+}
+
+
+static ngx_int_t
+ngx_http_smart_documents_start(ngx_http_smart_documents_t *documents)
+{
+    documents->active = 1;
+    documents->attempt = 0;
+
+    documents->pool = ngx_create_pool(4096, ngx_cycle->log);
+    documents->arena = base_arena_new(NGX_HTTP_SMART_DOCUMENTS_ARENA);
+
+    return documents->pool && documents->arena ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_smart_documents_end(ngx_http_smart_documents_t *documents)
+{
+    if (documents->pool) {
+        ngx_destroy_pool(documents->pool);
+        documents->pool = NULL;
+    }
+
+    base_arena_free(documents->arena);
+    documents->arena = NULL;
+    documents->active = 0;
+
+    ngx_http_smart_zone_release(documents->zone, documents->issuer->digest);
+}
+
+
+static void
+ngx_http_smart_documents_finish(ngx_http_smart_documents_t *documents)
+{
+    ngx_http_smart_documents_end(documents);
+    documents->done(documents->data);
+}
+
+
+/* The configured URL that metadata is found from. */
+
+static base_span_t
+ngx_http_smart_documents_from(ngx_http_smart_issuer_t *issuer)
+{
+    if (issuer->discovery == NGX_HTTP_SMART_DISCOVERY_SMART) {
+        return ngx_http_smart_documents_span(&issuer->fhir_base);
+    }
+
+    return ngx_http_smart_documents_span(&issuer->uri);
+}
+
+
+/* `from`: the configured URL that `address` is, or that it was found from. */
+
+static ngx_int_t
+ngx_http_smart_documents_fetch(ngx_http_smart_documents_t *documents,
+    base_span_t address, base_span_t from, ngx_http_smart_fetch_pt handler)
+{
+    base_reason_t             reason;
+    ngx_http_smart_fetch_t   *fetch;
+    ngx_http_smart_issuer_t  *issuer;
+
+    issuer = documents->issuer;
+    fetch = &documents->fetch;
+
+    ngx_memzero(fetch, sizeof(ngx_http_smart_fetch_t));
+
+    reason = ngx_http_smart_documents_url(issuer, address, from, fetch);
+    if (reason != BASE_OK) {
+        fetch->error = "the URL is not one that may be fetched";
+        return NGX_ERROR;
+    }
+
+    fetch->url = (char *) address.p;
+    fetch->accept = "application/json";
+    fetch->proxy = (char *) issuer->proxy.data;
+    fetch->trusted = issuer->trusted.len ? &issuer->trusted : NULL;
+    fetch->crl = (char *) issuer->crl.data;
+    fetch->timeout = issuer->timeout;
+    fetch->max_size = issuer->max_size;
+    fetch->private_addresses = issuer->private_addresses;
+    fetch->handler = handler;
+    fetch->data = documents;
+    fetch->log = ngx_cycle->log;
+
+    /* each step has its own time */
+
+    (void) ngx_http_smart_zone_lease(documents->zone, issuer->digest,
+                                     ngx_current_msec + issuer->timeout + 2000);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_smart_documents_metadata(ngx_http_smart_documents_t *documents)
+{
+    base_span_t                     from, address;
+    const ngx_http_smart_places_t  *places;
+
+    from = ngx_http_smart_documents_from(documents->issuer);
+    places = ngx_http_smart_documents_places(documents->issuer);
+
+    address = oauth_metadata_address(places->kinds[documents->attempt], from,
+                                     documents->arena);
+
+    if (address.p == NULL
+        || ngx_http_smart_documents_fetch(documents, address, from,
+                                    ngx_http_smart_documents_metadata_handler)
+           != NGX_OK
+        || ngx_http_smart_fetch_start(&documents->fetch) != NGX_OK)
+    {
+        ngx_http_smart_documents_metadata_failed(documents,
+                                                 BASE_DOCUMENT_URL);
+    }
+}
+
+
+static void
+ngx_http_smart_documents_metadata_handler(ngx_http_smart_fetch_t *fetch)
+{
+    base_reason_t                       reason;
+    ngx_http_smart_documents_t         *documents;
+    ngx_http_smart_documents_change_t   change;
+
+    documents = fetch->data;
+
+    reason = ngx_http_smart_documents_metadata_take(documents, fetch);
+
+    if (reason != BASE_OK) {
+        ngx_http_smart_documents_metadata_failed(documents, reason);
+        return;
+    }
+
+    change.documents = documents;
+    change.reason = BASE_OK;
+    change.max_age = fetch->max_age;
+    change.metadata = 1;
+    change.changed = 1;
+
+    (void) ngx_http_smart_zone_change(documents->zone,
+                                      documents->issuer->digest,
+                                      ngx_http_smart_documents_change,
+                                      &change);
+
+    ngx_http_smart_documents_keys(documents);
+}
+
+
+static base_reason_t
+ngx_http_smart_documents_metadata_take(ngx_http_smart_documents_t *documents,
+    ngx_http_smart_fetch_t *fetch)
+{
+    ngx_str_t                       text;
+    base_reason_t                   reason;
+    oauth_endpoints_t               endpoints;
+    ngx_http_smart_issuer_t        *issuer;
+    const ngx_http_smart_places_t  *places;
+
+    issuer = documents->issuer;
+
+    reason = ngx_http_smart_documents_answer(fetch);
+    if (reason != BASE_OK) {
+        return reason;
+    }
+
+    places = ngx_http_smart_documents_places(issuer);
+
+    reason = oauth_metadata_read(places->kinds[documents->attempt],
+                                 ngx_http_smart_documents_span(&issuer->uri),
+                                 base_span_make(fetch->body, fetch->len),
+                                 documents->arena, &endpoints);
+    if (reason != BASE_OK) {
+        return reason;
+    }
+
+    if (endpoints.jwks_uri.p == NULL) {
+        return BASE_DOCUMENT_NO_JWKS;
+    }
+
+    text.data = (u_char *) endpoints.jwks_uri.p;
+    text.len = endpoints.jwks_uri.n;
+
+    if (ngx_http_smart_zone_store(documents->zone, issuer->digest,
+                                  NGX_HTTP_SMART_ZONE_JWKS_URI, &text)
+        != NGX_OK)
+    {
+        return BASE_NO_MEMORY;
+    }
+
+    return BASE_OK;
+}
+
+
+static void
+ngx_http_smart_documents_metadata_failed(
+    ngx_http_smart_documents_t *documents, base_reason_t reason)
+{
+    ngx_http_smart_zone_view_t          view;
+    ngx_http_smart_documents_change_t   change;
+
+    ngx_http_smart_documents_log(documents, "metadata", reason);
+
+    if (++documents->attempt
+        < ngx_http_smart_documents_places(documents->issuer)->n)
+    {
+        ngx_http_smart_documents_metadata(documents);
+        return;
+    }
+
+    change.documents = documents;
+    change.reason = reason;
+    change.metadata = 1;
+
+    (void) ngx_http_smart_zone_change(documents->zone,
+                                      documents->issuer->digest,
+                                      ngx_http_smart_documents_change,
+                                      &change);
+
+    /* what was said before still holds for a while */
+
+    if (ngx_http_smart_zone_view(documents->zone, documents->issuer->digest,
+                                 &view)
+        == NGX_OK
+        && oauth_document_usable(&view.metadata, ngx_current_msec))
+    {
+        ngx_http_smart_documents_keys(documents);
+        return;
+    }
+
+    ngx_http_smart_documents_keys_failed(documents, reason);
+}
+
+
+static void
+ngx_http_smart_documents_keys(ngx_http_smart_documents_t *documents)
+{
+    ngx_str_t                 uri, etag;
+    base_span_t               from;
+    ngx_http_smart_issuer_t  *issuer;
+
+    issuer = documents->issuer;
+    uri = issuer->jwks_uri;
+    from = ngx_http_smart_documents_span(&uri);
+
+    if (uri.len == 0) {
+        from = ngx_http_smart_documents_from(issuer);
+
+        (void) ngx_http_smart_zone_text(documents->zone, issuer->digest,
+                                        NGX_HTTP_SMART_ZONE_JWKS_URI,
+                                        documents->pool, &uri);
+    }
+
+    if (ngx_http_smart_documents_fetch(documents,
+                                       ngx_http_smart_documents_span(&uri),
+                                       from,
+                                       ngx_http_smart_documents_keys_handler)
+        != NGX_OK)
+    {
+        ngx_http_smart_documents_log(documents, "jwks_uri", BASE_DOCUMENT_URL);
+        ngx_http_smart_documents_keys_failed(documents, BASE_DOCUMENT_URL);
+        return;
+    }
+
+    (void) ngx_http_smart_zone_text(documents->zone, issuer->digest,
+                                    NGX_HTTP_SMART_ZONE_KEYS_ETAG,
+                                    documents->pool, &etag);
+
+    documents->fetch.etag = (char *) etag.data;
+    documents->fetch.accept = "application/json, application/jwk-set+json";
+
+    if (ngx_http_smart_fetch_start(&documents->fetch) != NGX_OK) {
+        ngx_http_smart_documents_keys_failed(documents, BASE_NO_MEMORY);
+    }
+}
+
+
+static void
+ngx_http_smart_documents_keys_handler(ngx_http_smart_fetch_t *fetch)
+{
+    ngx_uint_t                          changed;
+    base_reason_t                       reason;
+    ngx_http_smart_documents_t         *documents;
+    ngx_http_smart_documents_change_t   change;
+
+    documents = fetch->data;
+
+    reason = ngx_http_smart_documents_keys_take(documents, fetch, &changed);
+
+    if (reason != BASE_OK) {
+        ngx_http_smart_documents_log(documents, "key set", reason);
+        ngx_http_smart_documents_keys_failed(documents, reason);
+        return;
+    }
+
+    change.documents = documents;
+    change.reason = BASE_OK;
+    change.max_age = fetch->max_age;
+    change.metadata = 0;
+    change.changed = changed;
+
+    (void) ngx_http_smart_zone_change(documents->zone,
+                                      documents->issuer->digest,
+                                      ngx_http_smart_documents_change,
+                                      &change);
+
+    ngx_http_smart_documents_finish(documents);
+}
+
+
+/* A good set is never replaced by a bad one: it is read before it is stored. */
+
+static base_reason_t
+ngx_http_smart_documents_keys_take(ngx_http_smart_documents_t *documents,
+    ngx_http_smart_fetch_t *fetch, ngx_uint_t *changed)
+{
+    size_t                    usable, ignored;
+    ngx_str_t                 text, before, etag;
+    base_reason_t             reason;
+    jose_jwk_set_t           *set;
+    ngx_http_smart_issuer_t  *issuer;
+
+    issuer = documents->issuer;
+    *changed = 0;
+
+    if (fetch->error == NULL && fetch->status == NGX_HTTP_NOT_MODIFIED
+        && fetch->etag)
+    {
+        return BASE_OK;
+    }
+
+    reason = ngx_http_smart_documents_answer(fetch);
+    if (reason != BASE_OK) {
+        return reason;
+    }
+
+    reason = jose_jwk_set_read(base_span_make(fetch->body, fetch->len), &set);
+    ERR_clear_error();
+    if (reason != BASE_OK) {
+        return reason;
+    }
+
+    usable = jose_jwk_set_count(set);
+    ignored = jose_jwk_set_ignored(set, NULL);
+    jose_jwk_set_free(set);
+
+    /* an empty set revokes all keys, a set of nothing but strange ones is a mistake */
+
+    if (usable == 0 && ignored) {
+        return BASE_DOCUMENT_NO_KEYS;
+    }
+
+    text.data = fetch->body;
+    text.len = fetch->len;
+
+    etag.data = (u_char *) fetch->new_etag;
+    etag.len = ngx_strlen(fetch->new_etag);
+
+    (void) ngx_http_smart_zone_text(documents->zone, issuer->digest,
+                                    NGX_HTTP_SMART_ZONE_KEYS,
+                                    documents->pool, &before);
+
+    *changed = before.len != text.len
+               || ngx_memcmp(before.data, text.data, text.len) != 0;
+
+    if ((*changed
+         && ngx_http_smart_zone_store(documents->zone, issuer->digest,
+                                      NGX_HTTP_SMART_ZONE_KEYS, &text)
+            != NGX_OK)
+        || ngx_http_smart_zone_store(documents->zone, issuer->digest,
+                                     NGX_HTTP_SMART_ZONE_KEYS_ETAG, &etag)
+           != NGX_OK)
+    {
+        return BASE_NO_MEMORY;
+    }
+
+    return BASE_OK;
+}
+
+
+static void
+ngx_http_smart_documents_keys_failed(ngx_http_smart_documents_t *documents,
+    base_reason_t reason)
+{
+    ngx_http_smart_documents_change_t  change;
+
+    change.documents = documents;
+    change.reason = reason;
+    change.metadata = 0;
+
+    (void) ngx_http_smart_zone_change(documents->zone,
+                                      documents->issuer->digest,
+                                      ngx_http_smart_documents_change,
+                                      &change);
+
+    ngx_http_smart_documents_finish(documents);
+}
+
+
+/* Only 200 counts: a 206 is a part, a 204 is nothing, and a redirect is somebody else's word. */
+
+static base_reason_t
+ngx_http_smart_documents_answer(ngx_http_smart_fetch_t *fetch)
+{
+    if (fetch->too_large) {
+        return BASE_DOCUMENT_TOO_LARGE;
+    }
+
+    if (fetch->error || fetch->status != NGX_HTTP_OK) {
+        return BASE_KEYS_UNAVAILABLE;
+    }
+
+    return BASE_OK;
+}
+
+
+static void
+ngx_http_smart_documents_log(ngx_http_smart_documents_t *documents,
+    const char *what, base_reason_t reason)
+{
+    ngx_http_smart_fetch_t  *fetch;
+
+    fetch = &documents->fetch;
+
+    if (fetch->error) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "smart_issuer \"%V\": no %s from \"%s\": %s",
+                      &documents->issuer->name, what,
+                      fetch->url ? fetch->url : "", fetch->error);
+        return;
+    }
+
+    if (fetch->status != NGX_HTTP_OK) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "smart_issuer \"%V\": no %s from \"%s\": status %ui",
+                      &documents->issuer->name, what,
+                      fetch->url ? fetch->url : "", fetch->status);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "smart_issuer \"%V\": bad %s from \"%s\": %s",
+                  &documents->issuer->name, what,
+                  fetch->url ? fetch->url : "",
+                  base_reason_info(reason)->name);
+}
+
+
+static void
+ngx_http_smart_documents_change(oauth_document_t *metadata,
+    oauth_document_t *keys, void *data)
+{
+    ngx_http_smart_documents_change_t  *change = data;
+
+    unsigned           jitter;
+    oauth_document_t  *document;
+
+    jitter = (unsigned) ngx_random() % (OAUTH_DOCUMENT_JITTER + 1);
+    document = change->metadata ? metadata : keys;
+
+    if (change->reason != BASE_OK) {
+        oauth_document_failed(document, ngx_current_msec, change->reason,
+                              jitter);
+        return;
+    }
+
+    oauth_document_fetched(document, &change->documents->issuer->life,
+                           ngx_current_msec, change->max_age, jitter,
+                           change->changed);
+}
+
+
+/*
+ * https, or http as far as CONFIG lets it: to loopback, as configured or of the same origin as what
+ * is configured; anywhere with insecure_http.
+ */
+
+static base_reason_t
+ngx_http_smart_documents_url(ngx_http_smart_issuer_t *issuer,
+    base_span_t address, base_span_t from, ngx_http_smart_fetch_t *fetch)
+{
+    u_char       ip[16];
+    char         host[256];
+    oauth_url_t  url, origin;
+
+    if (address.p == NULL
+        || !oauth_url_parse(address, &url)
+        || !oauth_url_parse(from, &origin))
+    {
+        return BASE_DOCUMENT_URL;
+    }
+
+    fetch->url = (char *) address.p;
+    fetch->http = !url.https;
+    fetch->loopback = oauth_url_is_loopback(&url)
+                      && oauth_url_same_origin(&url, &origin);
+
+    if (!url.https && !fetch->loopback && !issuer->insecure_http) {
+        return BASE_DOCUMENT_URL;
+    }
+
+    /* through a proxy no address is seen but one that is written */
+
+    if (issuer->proxy.len == 0 || issuer->private_addresses || fetch->loopback
+        || url.host.n >= sizeof(host))
+    {
+        return BASE_OK;
+    }
+
+    ngx_memcpy(host, url.host.p, url.host.n);
+    host[url.host.n] = '\0';
+
+    if (oauth_url_is_loopback(&url)
+        || (inet_pton(AF_INET, host, ip) == 1
+            && oauth_address_is_private(ip, 4))
+        || (inet_pton(AF_INET6, host, ip) == 1
+            && oauth_address_is_private(ip, 16)))
+    {
+        return BASE_DOCUMENT_URL;
+    }
+
+    return BASE_OK;
+}

@@ -1,0 +1,859 @@
+#include "ngx_http_smart_fetch.h"
+
+#include <curl/curl.h>
+#include <openssl/err.h>
+
+#include "oauth/oauth_document.h"
+#include "oauth/oauth_url.h"
+#include "ngx_event.h"
+
+
+/* Answers' header lines together; curl bounds a single one. */
+#define NGX_HTTP_SMART_FETCH_HEADERS  65536
+
+
+typedef struct {
+    ngx_queue_t              queue;
+    ngx_http_smart_fetch_t  *fetch;
+    CURL                    *easy;
+    struct curl_slist       *headers;
+    u_char                  *body;
+    size_t                   len;
+    size_t                   size;
+    size_t                   headers_len;
+    ngx_event_t              failed;        /* posted: the transfer cannot go on */
+    unsigned                 refused:1;     /* by the rule for addresses */
+    unsigned                 too_large:1;
+} ngx_http_smart_transfer_t;
+
+
+typedef struct {
+    CURLM                   *multi;
+    ngx_event_t              timer;
+    ngx_queue_t              transfers;
+    ngx_log_t               *log;
+} ngx_http_smart_curl_t;
+
+
+static ngx_int_t ngx_http_smart_fetch_setup(
+    ngx_http_smart_transfer_t *transfer);
+static CURLcode ngx_http_smart_fetch_setup_request(
+    ngx_http_smart_transfer_t *transfer);
+static CURLcode ngx_http_smart_fetch_setup_egress(
+    ngx_http_smart_transfer_t *transfer);
+static CURLcode ngx_http_smart_fetch_setup_tls(
+    ngx_http_smart_transfer_t *transfer);
+static ngx_int_t ngx_http_smart_fetch_header(
+    ngx_http_smart_transfer_t *transfer, const char *name, const char *value);
+static void ngx_http_smart_fetch_free(ngx_http_smart_transfer_t *transfer);
+
+static int ngx_http_smart_fetch_socket(CURL *easy, curl_socket_t s, int what,
+    void *data, void *socket_data);
+static void ngx_http_smart_fetch_unwatch(ngx_connection_t *c);
+static ngx_int_t ngx_http_smart_fetch_watch(ngx_connection_t *c, int what);
+static void ngx_http_smart_fetch_fail(CURL *easy);
+static int ngx_http_smart_fetch_timeout(CURLM *multi, long timeout,
+    void *data);
+static void ngx_http_smart_fetch_event(ngx_event_t *ev);
+static void ngx_http_smart_fetch_timer(ngx_event_t *ev);
+static void ngx_http_smart_fetch_failed(ngx_event_t *ev);
+static void ngx_http_smart_fetch_action(curl_socket_t s, int mask);
+static void ngx_http_smart_fetch_done(ngx_http_smart_transfer_t *transfer,
+    CURLcode rc);
+static void ngx_http_smart_fetch_result(ngx_http_smart_transfer_t *transfer);
+static int64_t ngx_http_smart_fetch_age(CURL *easy);
+
+static size_t ngx_http_smart_fetch_write(char *data, size_t size, size_t n,
+    void *userdata);
+static size_t ngx_http_smart_fetch_head(char *data, size_t size, size_t n,
+    void *userdata);
+static curl_socket_t ngx_http_smart_fetch_open(void *userdata,
+    curlsocktype purpose, struct curl_sockaddr *address);
+static ngx_uint_t ngx_http_smart_fetch_allowed(ngx_http_smart_fetch_t *fetch,
+    struct sockaddr *sockaddr);
+
+
+static ngx_http_smart_curl_t  ngx_http_smart_curl;
+
+
+ngx_int_t
+ngx_http_smart_fetch_init_process(ngx_cycle_t *cycle)
+{
+    CURLM                  *multi;
+    ngx_http_smart_curl_t  *curl;
+
+    curl = &ngx_http_smart_curl;
+
+    ngx_memzero(curl, sizeof(ngx_http_smart_curl_t));
+    ngx_queue_init(&curl->transfers);
+    curl->log = cycle->log;
+
+    curl->timer.handler = ngx_http_smart_fetch_timer;
+    curl->timer.data = curl;
+    curl->timer.log = cycle->log;
+    curl->timer.cancelable = 1;
+
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        ERR_clear_error();
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "curl_global_init() failed");
+        return NGX_ERROR;
+    }
+
+    multi = curl_multi_init();
+
+    if (multi == NULL
+        || curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
+                             ngx_http_smart_fetch_socket)
+        || curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION,
+                             ngx_http_smart_fetch_timeout))
+    {
+        ERR_clear_error();
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "curl_multi_init() failed");
+        return NGX_ERROR;
+    }
+
+    ERR_clear_error();
+
+    curl->multi = multi;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_smart_fetch_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_queue_t                *q;
+    ngx_http_smart_curl_t      *curl;
+    ngx_http_smart_transfer_t  *transfer;
+
+    curl = &ngx_http_smart_curl;
+
+    if (curl->multi == NULL) {
+        return;
+    }
+
+    while (!ngx_queue_empty(&curl->transfers)) {
+        q = ngx_queue_head(&curl->transfers);
+        transfer = ngx_queue_data(q, ngx_http_smart_transfer_t, queue);
+        ngx_http_smart_fetch_free(transfer);
+    }
+
+    (void) curl_multi_cleanup(curl->multi);
+    ERR_clear_error();
+
+    curl->multi = NULL;
+
+    if (curl->timer.timer_set) {
+        ngx_del_timer(&curl->timer);
+    }
+}
+
+
+ngx_int_t
+ngx_http_smart_fetch_start(ngx_http_smart_fetch_t *fetch)
+{
+    CURLMcode                   rc;
+    ngx_http_smart_transfer_t  *transfer;
+
+    if (ngx_http_smart_curl.multi == NULL) {
+        return NGX_ERROR;
+    }
+
+    transfer = ngx_calloc(sizeof(ngx_http_smart_transfer_t), fetch->log);
+    if (transfer == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_queue_insert_tail(&ngx_http_smart_curl.transfers, &transfer->queue);
+
+    transfer->fetch = fetch;
+    transfer->failed.handler = ngx_http_smart_fetch_failed;
+    transfer->failed.data = transfer;
+    transfer->failed.log = fetch->log;
+
+    fetch->transfer = transfer;
+    fetch->status = 0;
+    fetch->error = NULL;
+    fetch->too_large = 0;
+    fetch->body = NULL;
+    fetch->len = 0;
+    fetch->new_etag[0] = '\0';
+    fetch->max_age = -1;
+
+    if (ngx_http_smart_fetch_setup(transfer) != NGX_OK) {
+        ngx_http_smart_fetch_free(transfer);
+        return NGX_ERROR;
+    }
+
+    /* sends nothing yet: it only asks for a timer */
+
+    rc = curl_multi_add_handle(ngx_http_smart_curl.multi, transfer->easy);
+    ERR_clear_error();
+
+    if (rc != CURLM_OK) {
+        ngx_http_smart_fetch_free(transfer);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_smart_fetch_cancel(ngx_http_smart_fetch_t *fetch)
+{
+    if (fetch->transfer) {
+        ngx_http_smart_fetch_free(fetch->transfer);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_smart_fetch_setup(ngx_http_smart_transfer_t *transfer)
+{
+    CURLcode                 rc;
+    ngx_http_smart_fetch_t  *fetch;
+
+    fetch = transfer->fetch;
+
+    transfer->easy = curl_easy_init();
+    if (transfer->easy == NULL) {
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_smart_fetch_header(transfer, "Accept", fetch->accept)
+        != NGX_OK
+        || ngx_http_smart_fetch_header(transfer, "If-None-Match", fetch->etag)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_smart_fetch_setup_request(transfer);
+
+    if (rc == CURLE_OK) {
+        rc = ngx_http_smart_fetch_setup_egress(transfer);
+    }
+
+    if (rc == CURLE_OK) {
+        rc = ngx_http_smart_fetch_setup_tls(transfer);
+    }
+
+    ERR_clear_error();
+
+    if (rc != CURLE_OK) {
+        ngx_log_error(NGX_LOG_ERR, fetch->log, 0,
+                      "libcurl refused an option: %s", curl_easy_strerror(rc));
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+#define ngx_http_smart_fetch_set(rc, easy, option, value)                     \
+    do {                                                                      \
+        if (rc == CURLE_OK) {                                                 \
+            rc = curl_easy_setopt(easy, option, value);                       \
+        }                                                                     \
+    } while (0)
+
+
+static CURLcode
+ngx_http_smart_fetch_setup_request(ngx_http_smart_transfer_t *transfer)
+{
+    CURL                    *easy;
+    CURLcode                 rc;
+    ngx_http_smart_fetch_t  *fetch;
+
+    easy = transfer->easy;
+    fetch = transfer->fetch;
+    rc = CURLE_OK;
+
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_URL, fetch->url);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_PRIVATE, transfer);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_HTTPHEADER, transfer->headers);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_USERAGENT,
+                             "ngx_http_smart_module");
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_HTTP_VERSION,
+                             (long) CURL_HTTP_VERSION_1_1);
+
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_WRITEFUNCTION,
+                             ngx_http_smart_fetch_write);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_WRITEDATA, transfer);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_HEADERFUNCTION,
+                             ngx_http_smart_fetch_head);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_HEADERDATA, transfer);
+
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_FOLLOWLOCATION, 0L);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_NETRC,
+                             (long) CURL_NETRC_IGNORED);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_MAXFILESIZE_LARGE,
+                             (curl_off_t) fetch->max_size);
+
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_TIMEOUT_MS,
+                             (long) fetch->timeout);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_CONNECTTIMEOUT_MS,
+                             (long) fetch->timeout);
+
+    return rc;
+}
+
+
+static CURLcode
+ngx_http_smart_fetch_setup_egress(ngx_http_smart_transfer_t *transfer)
+{
+    CURL                    *easy;
+    CURLcode                 rc;
+    ngx_http_smart_fetch_t  *fetch;
+
+    easy = transfer->easy;
+    fetch = transfer->fetch;
+    rc = CURLE_OK;
+
+    /* else a hung resolver blocks the worker: its thread would be joined */
+
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_QUICK_EXIT, 1L);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_NOSIGNAL, 1L);
+
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_PROTOCOLS_STR,
+                             fetch->http ? "http" : "https");
+
+    /* an empty string keeps the environment's proxies out */
+
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_PROXY,
+                             fetch->proxy ? fetch->proxy : "");
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_NOPROXY, "");
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_HTTPPROXYTUNNEL,
+                             fetch->proxy ? 1L : 0L);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_OPENSOCKETFUNCTION,
+                             ngx_http_smart_fetch_open);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_OPENSOCKETDATA, transfer);
+
+    /* a connection of another issuer's, opened under another rule, is not for us */
+
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_FRESH_CONNECT, 1L);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_FORBID_REUSE, 1L);
+
+    return rc;
+}
+
+
+static CURLcode
+ngx_http_smart_fetch_setup_tls(ngx_http_smart_transfer_t *transfer)
+{
+    CURL                    *easy;
+    CURLcode                 rc;
+    struct curl_blob         blob;
+    ngx_http_smart_fetch_t  *fetch;
+
+    easy = transfer->easy;
+    fetch = transfer->fetch;
+    rc = CURLE_OK;
+
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_SSLVERSION,
+                             (long) CURL_SSLVERSION_TLSv1_2);
+
+    if (fetch->trusted) {
+        blob.data = fetch->trusted->data;
+        blob.len = fetch->trusted->len;
+        blob.flags = CURL_BLOB_COPY;
+
+        /* these roots instead of the system's, not beside them */
+
+        ngx_http_smart_fetch_set(rc, easy, CURLOPT_CAPATH, NULL);
+        ngx_http_smart_fetch_set(rc, easy, CURLOPT_CAINFO, NULL);
+        ngx_http_smart_fetch_set(rc, easy, CURLOPT_CAINFO_BLOB, &blob);
+    }
+
+    if (fetch->crl) {
+        ngx_http_smart_fetch_set(rc, easy, CURLOPT_CRLFILE, fetch->crl);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_smart_fetch_header(ngx_http_smart_transfer_t *transfer,
+    const char *name, const char *value)
+{
+    u_char              line[256], *last;
+    struct curl_slist  *headers;
+
+    if (value == NULL) {
+        return NGX_OK;
+    }
+
+    last = ngx_snprintf(line, sizeof(line) - 1, "%s: %s", name, value);
+    *last = '\0';
+
+    headers = curl_slist_append(transfer->headers, (char *) line);
+    if (headers == NULL) {
+        return NGX_ERROR;
+    }
+
+    transfer->headers = headers;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_smart_fetch_free(ngx_http_smart_transfer_t *transfer)
+{
+    transfer->fetch->transfer = NULL;
+
+    if (transfer->easy) {
+        (void) curl_multi_remove_handle(ngx_http_smart_curl.multi,
+                                        transfer->easy);
+        curl_easy_cleanup(transfer->easy);
+        ERR_clear_error();
+    }
+
+    curl_slist_free_all(transfer->headers);
+
+    if (transfer->failed.posted) {
+        ngx_delete_posted_event(&transfer->failed);
+    }
+
+    if (transfer->body) {
+        ngx_free(transfer->body);
+    }
+
+    ngx_queue_remove(&transfer->queue);
+    ngx_free(transfer);
+}
+
+
+static int
+ngx_http_smart_fetch_socket(CURL *easy, curl_socket_t s, int what, void *data,
+    void *socket_data)
+{
+    ngx_connection_t  *c = socket_data;
+
+    if (what == CURL_POLL_REMOVE) {
+
+        if (c) {
+            (void) curl_multi_assign(ngx_http_smart_curl.multi, s, NULL);
+            ngx_http_smart_fetch_unwatch(c);
+        }
+
+        return 0;
+    }
+
+    if (c == NULL) {
+        c = ngx_get_connection(s, ngx_http_smart_curl.log);
+        if (c == NULL) {
+            ngx_http_smart_fetch_fail(easy);
+            return 0;
+        }
+
+        c->log = ngx_http_smart_curl.log;
+        c->read->log = c->log;
+        c->write->log = c->log;
+        c->read->handler = ngx_http_smart_fetch_event;
+        c->write->handler = ngx_http_smart_fetch_event;
+
+        (void) curl_multi_assign(ngx_http_smart_curl.multi, s, c);
+    }
+
+    if (ngx_http_smart_fetch_watch(c, what) != NGX_OK) {
+        ngx_http_smart_fetch_fail(easy);
+    }
+
+    /* -1 would be the end of all transfers, not of this one */
+
+    return 0;
+}
+
+
+/* Level-triggered: curl reads until it has enough, not until the socket is empty. */
+
+static ngx_int_t
+ngx_http_smart_fetch_watch(ngx_connection_t *c, int what)
+{
+    ngx_int_t  rc;
+
+    rc = NGX_OK;
+
+    if ((what & CURL_POLL_IN) && !c->read->active) {
+        rc = ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
+
+    } else if (!(what & CURL_POLL_IN) && c->read->active) {
+        rc = ngx_del_event(c->read, NGX_READ_EVENT, 0);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if ((what & CURL_POLL_OUT) && !c->write->active) {
+        rc = ngx_add_event(c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
+
+    } else if (!(what & CURL_POLL_OUT) && c->write->active) {
+        rc = ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+    }
+
+    return rc;
+}
+
+
+/* The socket is curl's: only nginx's side of it goes, without a close. */
+
+static void
+ngx_http_smart_fetch_unwatch(ngx_connection_t *c)
+{
+    if (c->read->active) {
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
+    }
+
+    if (c->write->active) {
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+    }
+
+    if (c->read->posted) {
+        ngx_delete_posted_event(c->read);
+    }
+
+    if (c->write->posted) {
+        ngx_delete_posted_event(c->write);
+    }
+
+    c->read->closed = 1;
+    c->write->closed = 1;
+
+    ngx_free_connection(c);
+    c->fd = (ngx_socket_t) -1;
+}
+
+
+/* From inside a callback of curl's: nothing may be removed here. */
+
+static void
+ngx_http_smart_fetch_fail(CURL *easy)
+{
+    char                       *private;
+    ngx_http_smart_transfer_t  *transfer;
+
+    private = NULL;
+    (void) curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+    transfer = (ngx_http_smart_transfer_t *) private;
+
+    if (transfer) {
+        ngx_post_event(&transfer->failed, &ngx_posted_events);
+    }
+}
+
+
+static void
+ngx_http_smart_fetch_failed(ngx_event_t *ev)
+{
+    ngx_http_smart_fetch_done(ev->data, CURLE_FAILED_INIT);
+}
+
+
+static int
+ngx_http_smart_fetch_timeout(CURLM *multi, long timeout, void *data)
+{
+    ngx_event_t  *timer;
+
+    timer = &ngx_http_smart_curl.timer;
+
+    /* ngx_add_timer alone would leave a timer that is off by less than 300 ms */
+
+    if (timer->timer_set) {
+        ngx_del_timer(timer);
+    }
+
+    if (timeout >= 0) {
+        ngx_add_timer(timer, (ngx_msec_t) ngx_min(timeout, 60000));
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_smart_fetch_timer(ngx_event_t *ev)
+{
+    ngx_http_smart_fetch_action(CURL_SOCKET_TIMEOUT, 0);
+}
+
+
+static void
+ngx_http_smart_fetch_event(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    /* a graceful exit: fetches that requests wait for go on, exit_process ends the others */
+
+    if (c->close) {
+        return;
+    }
+
+    ngx_http_smart_fetch_action(c->fd, ev->write ? CURL_CSELECT_OUT
+                                                 : CURL_CSELECT_IN);
+}
+
+
+static void
+ngx_http_smart_fetch_action(curl_socket_t s, int mask)
+{
+    int       running, left;
+    CURLMsg  *message;
+    char     *private;
+
+    (void) curl_multi_socket_action(ngx_http_smart_curl.multi, s, mask,
+                                    &running);
+    ERR_clear_error();
+
+    for ( ;; ) {
+        message = curl_multi_info_read(ngx_http_smart_curl.multi, &left);
+        if (message == NULL) {
+            return;
+        }
+
+        if (message->msg != CURLMSG_DONE) {
+            continue;
+        }
+
+        private = NULL;
+        (void) curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
+                                 &private);
+
+        ngx_http_smart_fetch_done((ngx_http_smart_transfer_t *) private,
+                                  message->data.result);
+    }
+}
+
+
+static void
+ngx_http_smart_fetch_done(ngx_http_smart_transfer_t *transfer, CURLcode rc)
+{
+    ngx_http_smart_fetch_t  *fetch;
+
+    fetch = transfer->fetch;
+
+    if (transfer->refused) {
+        fetch->error = "the address is not public and \"private_addresses\" is off";
+
+    } else if (transfer->too_large || rc == CURLE_FILESIZE_EXCEEDED) {
+        fetch->error = "the answer is larger than \"max_size\"";
+        fetch->too_large = 1;
+
+    } else if (rc != CURLE_OK) {
+        fetch->error = curl_easy_strerror(rc);
+
+    } else {
+        ngx_http_smart_fetch_result(transfer);
+    }
+
+    fetch->body = transfer->body;
+    fetch->len = transfer->len;
+    transfer->body = NULL;
+
+    ngx_http_smart_fetch_free(transfer);
+
+    {
+        u_char  *body = fetch->body;
+
+        fetch->handler(fetch);
+
+        /* the handler may have started this fetch again, or freed it */
+
+        if (body) {
+            ngx_free(body);
+        }
+    }
+}
+
+
+static void
+ngx_http_smart_fetch_result(ngx_http_smart_transfer_t *transfer)
+{
+    long                     status;
+    struct curl_header      *header;
+    ngx_http_smart_fetch_t  *fetch;
+
+    fetch = transfer->fetch;
+    status = 0;
+
+    (void) curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    fetch->status = (ngx_uint_t) status;
+
+    fetch->max_age = ngx_http_smart_fetch_age(transfer->easy);
+
+    if (curl_easy_header(transfer->easy, "ETag", 0, CURLH_HEADER, -1, &header)
+        == CURLHE_OK
+        && ngx_strlen(header->value) < sizeof(fetch->new_etag))
+    {
+        ngx_cpystrn((u_char *) fetch->new_etag, (u_char *) header->value,
+                    sizeof(fetch->new_etag));
+    }
+}
+
+
+/* RFC 9111 section 4.2.1: Cache-Control goes before Expires. */
+
+static int64_t
+ngx_http_smart_fetch_age(CURL *easy)
+{
+    time_t               expires, date;
+    int64_t              age, least;
+    size_t               i;
+    struct curl_header  *header;
+
+    least = -1;
+
+    for (i = 0;
+         curl_easy_header(easy, "Cache-Control", i, CURLH_HEADER, -1, &header)
+         == CURLHE_OK;
+         i++)
+    {
+        age = oauth_document_max_age(base_span_of(header->value));
+        if (age >= 0 && (least < 0 || age < least)) {
+            least = age;
+        }
+    }
+
+    if (least >= 0
+        || curl_easy_header(easy, "Expires", 0, CURLH_HEADER, -1, &header)
+           != CURLHE_OK)
+    {
+        return least;
+    }
+
+    expires = curl_getdate(header->value, NULL);
+
+    if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &header)
+        == CURLHE_OK)
+    {
+        date = curl_getdate(header->value, NULL);
+
+    } else {
+        date = ngx_time();
+    }
+
+    return (expires < 0 || date < 0 || expires < date) ? 0 : expires - date;
+}
+
+
+static size_t
+ngx_http_smart_fetch_write(char *data, size_t size, size_t n, void *userdata)
+{
+    ngx_http_smart_transfer_t  *transfer = userdata;
+
+    u_char  *p;
+    size_t   wanted;
+
+    n *= size;
+
+    if (n > transfer->fetch->max_size - transfer->len) {
+        transfer->too_large = 1;
+        return 0;
+    }
+
+    if (transfer->len + n > transfer->size) {
+        wanted = ngx_max(transfer->size * 2, transfer->len + n);
+
+        p = realloc(transfer->body, wanted);
+        if (p == NULL) {
+            return 0;
+        }
+
+        transfer->body = p;
+        transfer->size = wanted;
+    }
+
+    if (n) {
+        ngx_memcpy(transfer->body + transfer->len, data, n);
+        transfer->len += n;
+    }
+
+    return n;
+}
+
+
+static size_t
+ngx_http_smart_fetch_head(char *data, size_t size, size_t n, void *userdata)
+{
+    ngx_http_smart_transfer_t  *transfer = userdata;
+
+    n *= size;
+
+    if (n > NGX_HTTP_SMART_FETCH_HEADERS - transfer->headers_len) {
+        transfer->too_large = 1;
+        return 0;
+    }
+
+    transfer->headers_len += n;
+
+    return n;
+}
+
+
+static curl_socket_t
+ngx_http_smart_fetch_open(void *userdata, curlsocktype purpose,
+    struct curl_sockaddr *address)
+{
+    ngx_http_smart_transfer_t  *transfer = userdata;
+
+    curl_socket_t  s;
+
+    /* with a proxy this is the proxy's address, and it is the operator's word */
+
+    if (transfer->fetch->proxy == NULL
+        && !ngx_http_smart_fetch_allowed(transfer->fetch, &address->addr))
+    {
+        transfer->refused = 1;
+        return CURL_SOCKET_BAD;
+    }
+
+    s = socket(address->family, address->socktype | SOCK_CLOEXEC,
+               address->protocol);
+
+    if (s != CURL_SOCKET_BAD) {
+        transfer->refused = 0;
+    }
+
+    return s;
+}
+
+
+static ngx_uint_t
+ngx_http_smart_fetch_allowed(ngx_http_smart_fetch_t *fetch,
+    struct sockaddr *sockaddr)
+{
+    size_t   n;
+    u_char  *address;
+
+    if (sockaddr->sa_family == AF_INET) {
+        address = (u_char *) &((struct sockaddr_in *) sockaddr)->sin_addr;
+        n = 4;
+
+    } else if (sockaddr->sa_family == AF_INET6) {
+        address = (u_char *) &((struct sockaddr_in6 *) sockaddr)->sin6_addr;
+        n = 16;
+
+    } else {
+        return 0;
+    }
+
+    if (fetch->private_addresses || !oauth_address_is_private(address, n)) {
+        return 1;
+    }
+
+    return fetch->loopback && oauth_address_is_loopback(address, n);
+}
