@@ -49,6 +49,7 @@ typedef struct {
 } how_t;
 
 static const how_t strict = {BASE_JSON_STRICT, BASE_JSON_DEPTH_MAX, false};
+static const how_t watching = {0, BASE_JSON_DEPTH_MAX, true};
 
 static bool has_text(base_json_event_t event)
 {
@@ -274,6 +275,7 @@ static void corpus_document(const char *name, base_span_t doc)
     trace_run(&whole, &strict, doc, doc.n, 0);
     ok(expected(name, whole.reason), "%s: %s", name, base_reason_info(whole.reason)->name);
     ok(same_in_all_cuts(&strict, doc), "%s: the same however it is cut", name);
+    ok(same_in_all_cuts(&watching, doc), "%s: the same when each object is put under watch", name);
     ok(same_with_skips(&strict, doc, 0) && same_with_skips(&strict, doc, 1),
        "%s: the same with parts passed over", name);
 }
@@ -443,6 +445,60 @@ static void test_watch(void)
     is_int(read_watching("[{\"a\":1},{\"b\":1,\"\\u0061\":2}]", 2), BASE_OK, "... and differ so");
 }
 
+/* Watches the first object only: the next at its level is not under watch by inheritance. */
+static void test_watch_ends(void)
+{
+    static const char *const texts[] = {
+        "[{\"a\":1},{\"b\":1,\"b\":2}]",
+        "[{\"a\":1},[1],{\"b\":1,\"b\":2}]",
+        "[{\"a\":{\"x\":1,\"x\":2}},{\"b\":{\"c\":1,\"c\":2}}]",
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        uint64_t hashes[2];
+        base_span_t in = base_span_of(texts[i]);
+        base_json_t js;
+
+        base_json_init(&js, 0, 64, hashes, 2);
+        is_int(base_json_next(&js, &in), BASE_JSON_ARRAY, "an array");
+        is_int(base_json_next(&js, &in), BASE_JSON_OBJECT, "its first object");
+        base_json_watch(&js);
+        while (base_json_next(&js, &in) > BASE_JSON_ERROR) {
+            continue;
+        }
+        is_int(base_json_finish(&js), BASE_OK, "watch ends with its object: %s", texts[i]);
+    }
+}
+
+/* Every byte at every place of a string long enough for all ways of reading it. */
+static void test_bytes_in_strings(void)
+{
+    static const char at_rest[] = "[\"abcdefghijklmnopqrstuvwxyz\"]";
+
+    for (unsigned c = 0; c < 256; c++) {
+        base_reason_t wanted = c >= 0x80  ? BASE_JSON_ENCODING
+                               : c < 0x20 ? BASE_JSON_SYNTAX
+                                          : BASE_OK;
+        unsigned wrong = 0;
+
+        for (size_t at = 2; at < 28; at++) {
+            unsigned char text[sizeof(at_rest)];
+
+            if (c == '"' || c == '\\') {
+                continue;
+            }
+            memcpy(text, at_rest, sizeof(at_rest));
+            text[at] = (unsigned char) c;
+            trace_begin(&whole, NEVER);
+            trace_run(&whole, &strict, base_span_make(text, sizeof(at_rest) - 1), NEVER, 0);
+            wrong += whole.reason != wanted;
+            wrong += whole.reason != BASE_OK &&
+                     whole.offset != (c < 0x80 || c < 0xc2 || c > 0xf4 ? at : at + 1);
+        }
+        is_int(wrong, 0, "byte %02x at every place of a string", c);
+    }
+}
+
 /* Many members in one object, and their names again in a nested one: found, and nothing else is. */
 static void test_many_members(void)
 {
@@ -557,6 +613,8 @@ int main(void)
     test_events();
     test_limits();
     test_watch();
+    test_watch_ends();
+    test_bytes_in_strings();
     test_many_members();
     test_after_the_end();
     test_offsets();
