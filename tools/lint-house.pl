@@ -169,7 +169,7 @@ sub check_tracked {
             finding("$file: $what: $&") if $text =~ $never{$what};
         }
         finding("$file: resolved addresses in the lock") if basename($file) eq 'package-lock.json'
-            && $text =~ /"resolved"\s*:/;
+            && $text =~ /"resolved"\s*:\s*"\w+:/;
     }
     return;
 }
