@@ -46,6 +46,9 @@ static void ngx_http_smart_documents_keys_handler(
 static base_reason_t ngx_http_smart_documents_keys_take(
     ngx_http_smart_documents_t *documents, ngx_http_smart_fetch_t *fetch,
     ngx_uint_t *changed);
+static base_reason_t ngx_http_smart_documents_keys_store(
+    ngx_http_smart_documents_t *documents, ngx_http_smart_fetch_t *fetch,
+    ngx_uint_t *changed);
 static void ngx_http_smart_documents_keys_failed(
     ngx_http_smart_documents_t *documents, base_reason_t reason);
 
@@ -475,13 +478,10 @@ static base_reason_t
 ngx_http_smart_documents_keys_take(ngx_http_smart_documents_t *documents,
     ngx_http_smart_fetch_t *fetch, ngx_uint_t *changed)
 {
-    size_t                    usable, ignored;
-    ngx_str_t                 text, before, etag;
-    base_reason_t             reason;
-    jose_jwk_set_t           *set;
-    ngx_http_smart_issuer_t  *issuer;
+    size_t           usable, ignored;
+    base_reason_t    reason;
+    jose_jwk_set_t  *set;
 
-    issuer = documents->issuer;
     *changed = 0;
 
     if (fetch->error == NULL && fetch->status == NGX_HTTP_NOT_MODIFIED
@@ -511,26 +511,44 @@ ngx_http_smart_documents_keys_take(ngx_http_smart_documents_t *documents,
         return BASE_DOCUMENT_NO_KEYS;
     }
 
+    return ngx_http_smart_documents_keys_store(documents, fetch, changed);
+}
+
+
+static base_reason_t
+ngx_http_smart_documents_keys_store(ngx_http_smart_documents_t *documents,
+    ngx_http_smart_fetch_t *fetch, ngx_uint_t *changed)
+{
+    u_char                 *digest;
+    ngx_str_t               text, before, etag;
+    ngx_http_smart_zone_t  *zone;
+
+    zone = documents->zone;
+    digest = documents->issuer->digest;
+
     text.data = fetch->body;
     text.len = fetch->len;
 
     etag.data = (u_char *) fetch->new_etag;
     etag.len = ngx_strlen(fetch->new_etag);
 
-    (void) ngx_http_smart_zone_text(documents->zone, issuer->digest,
-                                    NGX_HTTP_SMART_ZONE_KEYS,
+    (void) ngx_http_smart_zone_text(zone, digest, NGX_HTTP_SMART_ZONE_KEYS,
                                     documents->pool, &before);
 
     *changed = before.len != text.len
                || ngx_memcmp(before.data, text.data, text.len) != 0;
 
-    if ((*changed
-         && ngx_http_smart_zone_store(documents->zone, issuer->digest,
-                                      NGX_HTTP_SMART_ZONE_KEYS, &text)
-            != NGX_OK)
-        || ngx_http_smart_zone_store(documents->zone, issuer->digest,
-                                     NGX_HTTP_SMART_ZONE_KEYS_ETAG, &etag)
+    if (*changed
+        && ngx_http_smart_zone_store(zone, digest, NGX_HTTP_SMART_ZONE_KEYS,
+                                     &text)
            != NGX_OK)
+    {
+        return BASE_NO_MEMORY;
+    }
+
+    if (ngx_http_smart_zone_store(zone, digest, NGX_HTTP_SMART_ZONE_KEYS_ETAG,
+                                  &etag)
+        != NGX_OK)
     {
         return BASE_NO_MEMORY;
     }

@@ -1,11 +1,12 @@
 #include "ngx_http_smart_fetch.h"
 
-#include <curl/curl.h>
+#include <ngx_event.h>
+
 #include <openssl/err.h>
 
+#include "ngx_http_smart_multi.h"
 #include "oauth/oauth_document.h"
 #include "oauth/oauth_url.h"
-#include "ngx_event.h"
 
 
 /* Answers' header lines together; curl bounds a single one. */
@@ -27,14 +28,6 @@ typedef struct {
 } ngx_http_smart_transfer_t;
 
 
-typedef struct {
-    CURLM                   *multi;
-    ngx_event_t              timer;
-    ngx_queue_t              transfers;
-    ngx_log_t               *log;
-} ngx_http_smart_curl_t;
-
-
 static ngx_int_t ngx_http_smart_fetch_setup(
     ngx_http_smart_transfer_t *transfer);
 static CURLcode ngx_http_smart_fetch_setup_request(
@@ -47,19 +40,9 @@ static ngx_int_t ngx_http_smart_fetch_header(
     ngx_http_smart_transfer_t *transfer, const char *name, const char *value);
 static void ngx_http_smart_fetch_free(ngx_http_smart_transfer_t *transfer);
 
-static int ngx_http_smart_fetch_socket(CURL *easy, curl_socket_t s, int what,
-    void *data, void *socket_data);
-static void ngx_http_smart_fetch_unwatch(ngx_connection_t *c);
-static ngx_int_t ngx_http_smart_fetch_watch(ngx_connection_t *c, int what);
-static void ngx_http_smart_fetch_fail(CURL *easy);
-static int ngx_http_smart_fetch_timeout(CURLM *multi, long timeout,
-    void *data);
-static void ngx_http_smart_fetch_event(ngx_event_t *ev);
-static void ngx_http_smart_fetch_timer(ngx_event_t *ev);
 static void ngx_http_smart_fetch_failed(ngx_event_t *ev);
-static void ngx_http_smart_fetch_action(curl_socket_t s, int mask);
-static void ngx_http_smart_fetch_done(ngx_http_smart_transfer_t *transfer,
-    CURLcode rc);
+static void ngx_http_smart_fetch_stuck(void *data);
+static void ngx_http_smart_fetch_done(void *data, CURLcode rc);
 static void ngx_http_smart_fetch_result(ngx_http_smart_transfer_t *transfer);
 static int64_t ngx_http_smart_fetch_age(CURL *easy);
 
@@ -73,52 +56,16 @@ static ngx_uint_t ngx_http_smart_fetch_allowed(ngx_http_smart_fetch_t *fetch,
     struct sockaddr *sockaddr);
 
 
-static ngx_http_smart_curl_t  ngx_http_smart_curl;
+static ngx_queue_t  ngx_http_smart_transfers;
 
 
 ngx_int_t
 ngx_http_smart_fetch_init_process(ngx_cycle_t *cycle)
 {
-    CURLM                  *multi;
-    ngx_http_smart_curl_t  *curl;
+    ngx_queue_init(&ngx_http_smart_transfers);
 
-    curl = &ngx_http_smart_curl;
-
-    ngx_memzero(curl, sizeof(ngx_http_smart_curl_t));
-    ngx_queue_init(&curl->transfers);
-    curl->log = cycle->log;
-
-    curl->timer.handler = ngx_http_smart_fetch_timer;
-    curl->timer.data = curl;
-    curl->timer.log = cycle->log;
-    curl->timer.cancelable = 1;
-
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        ERR_clear_error();
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                      "curl_global_init() failed");
-        return NGX_ERROR;
-    }
-
-    multi = curl_multi_init();
-
-    if (multi == NULL
-        || curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
-                             ngx_http_smart_fetch_socket)
-        || curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION,
-                             ngx_http_smart_fetch_timeout))
-    {
-        ERR_clear_error();
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                      "curl_multi_init() failed");
-        return NGX_ERROR;
-    }
-
-    ERR_clear_error();
-
-    curl->multi = multi;
-
-    return NGX_OK;
+    return ngx_http_smart_multi_init(cycle, ngx_http_smart_fetch_done,
+                                     ngx_http_smart_fetch_stuck);
 }
 
 
@@ -126,39 +73,28 @@ void
 ngx_http_smart_fetch_exit_process(ngx_cycle_t *cycle)
 {
     ngx_queue_t                *q;
-    ngx_http_smart_curl_t      *curl;
     ngx_http_smart_transfer_t  *transfer;
 
-    curl = &ngx_http_smart_curl;
-
-    if (curl->multi == NULL) {
+    if (!ngx_http_smart_multi_ready()) {
         return;
     }
 
-    while (!ngx_queue_empty(&curl->transfers)) {
-        q = ngx_queue_head(&curl->transfers);
+    while (!ngx_queue_empty(&ngx_http_smart_transfers)) {
+        q = ngx_queue_head(&ngx_http_smart_transfers);
         transfer = ngx_queue_data(q, ngx_http_smart_transfer_t, queue);
         ngx_http_smart_fetch_free(transfer);
     }
 
-    (void) curl_multi_cleanup(curl->multi);
-    ERR_clear_error();
-
-    curl->multi = NULL;
-
-    if (curl->timer.timer_set) {
-        ngx_del_timer(&curl->timer);
-    }
+    ngx_http_smart_multi_exit();
 }
 
 
 ngx_int_t
 ngx_http_smart_fetch_start(ngx_http_smart_fetch_t *fetch)
 {
-    CURLMcode                   rc;
     ngx_http_smart_transfer_t  *transfer;
 
-    if (ngx_http_smart_curl.multi == NULL) {
+    if (!ngx_http_smart_multi_ready()) {
         return NGX_ERROR;
     }
 
@@ -167,7 +103,7 @@ ngx_http_smart_fetch_start(ngx_http_smart_fetch_t *fetch)
         return NGX_ERROR;
     }
 
-    ngx_queue_insert_tail(&ngx_http_smart_curl.transfers, &transfer->queue);
+    ngx_queue_insert_tail(&ngx_http_smart_transfers, &transfer->queue);
 
     transfer->fetch = fetch;
     transfer->failed.handler = ngx_http_smart_fetch_failed;
@@ -183,17 +119,9 @@ ngx_http_smart_fetch_start(ngx_http_smart_fetch_t *fetch)
     fetch->new_etag[0] = '\0';
     fetch->max_age = -1;
 
-    if (ngx_http_smart_fetch_setup(transfer) != NGX_OK) {
-        ngx_http_smart_fetch_free(transfer);
-        return NGX_ERROR;
-    }
-
-    /* sends nothing yet: it only asks for a timer */
-
-    rc = curl_multi_add_handle(ngx_http_smart_curl.multi, transfer->easy);
-    ERR_clear_error();
-
-    if (rc != CURLM_OK) {
+    if (ngx_http_smart_fetch_setup(transfer) != NGX_OK
+        || ngx_http_smart_multi_add(transfer->easy) != NGX_OK)
+    {
         ngx_http_smart_fetch_free(transfer);
         return NGX_ERROR;
     }
@@ -414,8 +342,7 @@ ngx_http_smart_fetch_free(ngx_http_smart_transfer_t *transfer)
     transfer->fetch->transfer = NULL;
 
     if (transfer->easy) {
-        (void) curl_multi_remove_handle(ngx_http_smart_curl.multi,
-                                        transfer->easy);
+        ngx_http_smart_multi_remove(transfer->easy);
         curl_easy_cleanup(transfer->easy);
         ERR_clear_error();
     }
@@ -435,123 +362,14 @@ ngx_http_smart_fetch_free(ngx_http_smart_transfer_t *transfer)
 }
 
 
-static int
-ngx_http_smart_fetch_socket(CURL *easy, curl_socket_t s, int what, void *data,
-    void *socket_data)
-{
-    ngx_connection_t  *c = socket_data;
-
-    if (what == CURL_POLL_REMOVE) {
-
-        if (c) {
-            (void) curl_multi_assign(ngx_http_smart_curl.multi, s, NULL);
-            ngx_http_smart_fetch_unwatch(c);
-        }
-
-        return 0;
-    }
-
-    if (c == NULL) {
-        c = ngx_get_connection(s, ngx_http_smart_curl.log);
-        if (c == NULL) {
-            ngx_http_smart_fetch_fail(easy);
-            return 0;
-        }
-
-        c->log = ngx_http_smart_curl.log;
-        c->read->log = c->log;
-        c->write->log = c->log;
-        c->read->handler = ngx_http_smart_fetch_event;
-        c->write->handler = ngx_http_smart_fetch_event;
-
-        (void) curl_multi_assign(ngx_http_smart_curl.multi, s, c);
-    }
-
-    if (ngx_http_smart_fetch_watch(c, what) != NGX_OK) {
-        ngx_http_smart_fetch_fail(easy);
-    }
-
-    /* -1 would be the end of all transfers, not of this one */
-
-    return 0;
-}
-
-
-/* Level-triggered: curl reads until it has enough, not until the socket is empty. */
-
-static ngx_int_t
-ngx_http_smart_fetch_watch(ngx_connection_t *c, int what)
-{
-    ngx_int_t  rc;
-
-    rc = NGX_OK;
-
-    if ((what & CURL_POLL_IN) && !c->read->active) {
-        rc = ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
-
-    } else if (!(what & CURL_POLL_IN) && c->read->active) {
-        rc = ngx_del_event(c->read, NGX_READ_EVENT, 0);
-    }
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if ((what & CURL_POLL_OUT) && !c->write->active) {
-        rc = ngx_add_event(c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
-
-    } else if (!(what & CURL_POLL_OUT) && c->write->active) {
-        rc = ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
-    }
-
-    return rc;
-}
-
-
-/* The socket is curl's: only nginx's side of it goes, without a close. */
-
-static void
-ngx_http_smart_fetch_unwatch(ngx_connection_t *c)
-{
-    if (c->read->active) {
-        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
-    }
-
-    if (c->write->active) {
-        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
-    }
-
-    if (c->read->posted) {
-        ngx_delete_posted_event(c->read);
-    }
-
-    if (c->write->posted) {
-        ngx_delete_posted_event(c->write);
-    }
-
-    c->read->closed = 1;
-    c->write->closed = 1;
-
-    ngx_free_connection(c);
-    c->fd = (ngx_socket_t) -1;
-}
-
-
 /* From inside a callback of curl's: nothing may be removed here. */
 
 static void
-ngx_http_smart_fetch_fail(CURL *easy)
+ngx_http_smart_fetch_stuck(void *data)
 {
-    char                       *private;
-    ngx_http_smart_transfer_t  *transfer;
+    ngx_http_smart_transfer_t  *transfer = data;
 
-    private = NULL;
-    (void) curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
-    transfer = (ngx_http_smart_transfer_t *) private;
-
-    if (transfer) {
-        ngx_post_event(&transfer->failed, &ngx_posted_events);
-    }
+    ngx_post_event(&transfer->failed, &ngx_posted_events);
 }
 
 
@@ -562,92 +380,19 @@ ngx_http_smart_fetch_failed(ngx_event_t *ev)
 }
 
 
-static int
-ngx_http_smart_fetch_timeout(CURLM *multi, long timeout, void *data)
-{
-    ngx_event_t  *timer;
-
-    timer = &ngx_http_smart_curl.timer;
-
-    /* ngx_add_timer alone would leave a timer that is off by less than 300 ms */
-
-    if (timer->timer_set) {
-        ngx_del_timer(timer);
-    }
-
-    if (timeout >= 0) {
-        ngx_add_timer(timer, (ngx_msec_t) ngx_min(timeout, 60000));
-    }
-
-    return 0;
-}
-
-
 static void
-ngx_http_smart_fetch_timer(ngx_event_t *ev)
+ngx_http_smart_fetch_done(void *data, CURLcode rc)
 {
-    ngx_http_smart_fetch_action(CURL_SOCKET_TIMEOUT, 0);
-}
+    u_char                     *body;
+    ngx_http_smart_fetch_t     *fetch;
+    ngx_http_smart_transfer_t  *transfer;
 
-
-static void
-ngx_http_smart_fetch_event(ngx_event_t *ev)
-{
-    ngx_connection_t  *c;
-
-    c = ev->data;
-
-    /* a graceful exit: fetches that requests wait for go on, exit_process ends the others */
-
-    if (c->close) {
-        return;
-    }
-
-    ngx_http_smart_fetch_action(c->fd, ev->write ? CURL_CSELECT_OUT
-                                                 : CURL_CSELECT_IN);
-}
-
-
-static void
-ngx_http_smart_fetch_action(curl_socket_t s, int mask)
-{
-    int       running, left;
-    CURLMsg  *message;
-    char     *private;
-
-    (void) curl_multi_socket_action(ngx_http_smart_curl.multi, s, mask,
-                                    &running);
-    ERR_clear_error();
-
-    for ( ;; ) {
-        message = curl_multi_info_read(ngx_http_smart_curl.multi, &left);
-        if (message == NULL) {
-            return;
-        }
-
-        if (message->msg != CURLMSG_DONE) {
-            continue;
-        }
-
-        private = NULL;
-        (void) curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
-                                 &private);
-
-        ngx_http_smart_fetch_done((ngx_http_smart_transfer_t *) private,
-                                  message->data.result);
-    }
-}
-
-
-static void
-ngx_http_smart_fetch_done(ngx_http_smart_transfer_t *transfer, CURLcode rc)
-{
-    ngx_http_smart_fetch_t  *fetch;
-
+    transfer = data;
     fetch = transfer->fetch;
 
     if (transfer->refused) {
-        fetch->error = "the address is not public and \"private_addresses\" is off";
+        fetch->error = "the address is not public and \"private_addresses\" "
+                       "is off";
 
     } else if (transfer->too_large || rc == CURLE_FILESIZE_EXCEEDED) {
         fetch->error = "the answer is larger than \"max_size\"";
@@ -660,22 +405,20 @@ ngx_http_smart_fetch_done(ngx_http_smart_transfer_t *transfer, CURLcode rc)
         ngx_http_smart_fetch_result(transfer);
     }
 
-    fetch->body = transfer->body;
-    fetch->len = transfer->len;
+    body = transfer->body;
     transfer->body = NULL;
+
+    fetch->body = body;
+    fetch->len = transfer->len;
 
     ngx_http_smart_fetch_free(transfer);
 
-    {
-        u_char  *body = fetch->body;
+    /* may start this fetch again, or free it */
 
-        fetch->handler(fetch);
+    fetch->handler(fetch);
 
-        /* the handler may have started this fetch again, or freed it */
-
-        if (body) {
-            ngx_free(body);
-        }
+    if (body) {
+        ngx_free(body);
     }
 }
 
