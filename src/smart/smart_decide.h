@@ -14,7 +14,7 @@
  * with BASE_NO_CREDENTIALS. For searches the parameters of URL and form body together are expected in the request (L11).
  */
 void smart_decide(const smart_grants_t *grants, const fhir_request_t *request,
-                  const smart_policy_t *policy, const smart_base_t *base, smart_verdict_t *verdict);
+                  const smart_policy_t *policy, smart_verdict_t *verdict);
 
 /* True for metadata, smart-configuration and CORS preflight (B2 rows 24, 29, 30). */
 bool smart_decide_is_public(const fhir_request_t *request);

@@ -348,6 +348,7 @@ smart_cover_t smart_grants_cover(const smart_grants_t *grants, unsigned letter,
     unsigned at = letter_at(letter), by;
 
     cover.type = type;
+    cover.patient = fhir_type_find(grants->policy->definitions, BASE_SPAN("Patient"));
     cover.letter = letter;
     cover.base = &grants->base;
     cover.is_true = fhir_type_set_has(&grants->granted[at], type);
@@ -360,6 +361,19 @@ smart_cover_t smart_grants_cover(const smart_grants_t *grants, unsigned letter,
         }
     }
     return cover;
+}
+
+bool smart_grants_all(const smart_grants_t *grants, unsigned letters)
+{
+    fhir_type_set_t all = fhir_type_set_all(grants->policy->definitions);
+    unsigned at;
+
+    for (at = 0; at < SMART_LETTERS; at++) {
+        if ((letters & (1u << at)) != 0 && memcmp(&grants->granted[at], &all, sizeof(all)) != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* What a void scope that would otherwise fit tells, the most telling first. A good one that grants nothing: the type's class. */

@@ -29,6 +29,9 @@ const smart_grants_t *smart_grants_compile(smart_principal_t *principal,
 smart_cover_t smart_grants_cover(const smart_grants_t *grants, unsigned letter,
                                  const fhir_type_t *type);
 
+/* True when each of these letters is granted on every type, unconditionally. */
+bool smart_grants_all(const smart_grants_t *grants, unsigned letters);
+
 /*
  * Why smart_grants_cover is empty, and which scope is missing. The reason is the most telling one: BASE_USER_UNKNOWN,
  * BASE_PATIENT_MISSING, BASE_SCOPE_CONSTRAINED, BASE_TYPE_NOT_PATIENT_LEVEL when exactly that stands in the way of a scope

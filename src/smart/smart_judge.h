@@ -8,7 +8,7 @@
  *     }
  *     for (;;) {
  *         switch (smart_judge_next(&judge)) {
- *         case SMART_WANT_BODY: read it whole, smart_judge_body(&judge, bytes); continue;
+ *         case SMART_WANT_BODY: read it whole, even where none was announced; smart_judge_body(&judge, bytes); continue;
  *         case SMART_SEND:      send smart_judge_edits(&judge); the answer goes through smart_review
  *         case SMART_ANSWER:    a CORS preflight: answered at the edge, nothing is sent
  *         case SMART_REFUSE:    answer smart_judge_verdict(&judge)->reason
@@ -21,18 +21,16 @@
 
 #include "base/base_arena.h"
 #include "fhir/fhir_request.h"
-#include "smart/smart_context.h"
-#include "smart/smart_policy.h"
-#include "smart/smart_principal.h"
-#include "smart/smart_verdict.h"
+#include "smart/smart_grants.h"
 
 /*
- * What arrived. `fhir.path` is the raw path of the request line, the base included: the judge takes the base off. A header that came in
- * several lines is joined by ", ". Absent where nothing was said.
+ * What arrived: `fhir.path` is the raw path below the base. A header that came in several lines is joined by ", ". Absent where nothing
+ * was said.
  */
 typedef struct {
     fhir_message_t fhir;
     base_span_t accept;
+    base_span_t prefer;
 } smart_message_t;
 
 typedef enum {
@@ -54,7 +52,8 @@ typedef struct {
 /* What is sent upstream instead of what came: exactly this was judged. Spans live in the arena, the message or constants. */
 typedef struct {
     base_span_t method;
-    base_span_t path;  /* as it came, the base included */
+    base_span_t
+        path; /* below the base; as it came, but for a leading %24 of a segment, which is '$' (B0) */
     base_span_t query; /* whole, without '?'; absent: none */
     bool query_changed;
     base_span_t body; /* only with body_changed */
@@ -69,13 +68,14 @@ typedef struct {
     const smart_policy_t *_policy;
     const smart_base_t *_base;
     smart_message_t _message;
-    smart_principal_t *_principal;
+    const smart_grants_t *_grants;
     fhir_request_t _request;
-    bool _parsed;
-    base_reason_t _syntax;
+    base_reason_t _syntax; /* BASE_OK: _request is complete */
     smart_verdict_t _verdict;
     smart_edits_t _edits;
-    unsigned _state;
+    base_span_t _body;
+    smart_step_t _step; /* what was said last */
+    bool _done;
 } smart_judge_t;
 
 /*
@@ -86,8 +86,7 @@ void smart_judge_start(smart_judge_t *judge, base_arena_t *arena, const smart_po
                        const smart_base_t *base, const smart_message_t *message);
 
 /*
- * False: no token is looked at (metadata, smart-configuration, CORS preflight, a path that is not below the base, a misspelt
- * smart-configuration). True: without a valid token the answer is 401, whatever else is wrong with the request.
+ * False: no token is looked at (metadata, smart-configuration, CORS preflight, a misspelt smart-configuration). True: without a valid token the answer is 401, whatever else is wrong with the request.
  */
 bool smart_judge_needs_principal(const smart_judge_t *judge);
 
@@ -97,7 +96,7 @@ void smart_judge_principal(smart_judge_t *judge, smart_principal_t *principal);
 /* The next step. REFUSE, SEND and ANSWER are final: asked again, they are said again. */
 smart_step_t smart_judge_next(smart_judge_t *judge);
 
-/* The whole body, after WANT_BODY. Must live until the edits have been used. Empty: an empty span. */
+/* The whole body, after WANT_BODY; of a _search its form, of a write the resource or patch. Must live until the edits have been used. */
 void smart_judge_body(smart_judge_t *judge, base_span_t body);
 
 /* Valid after a final step, and as far as decided before. */

@@ -32,8 +32,10 @@ typedef enum { SMART_CHECK_NONE, SMART_CHECK_INSTANCE, SMART_CHECK_SEARCHSET } s
 /* One check of the answer. The cover belongs to a principal's grants: whoever keeps a verdict holds the principal. */
 typedef struct {
     smart_check_kind_t kind;
-    smart_cover_t cover; /* of the instance, or of each match; holds the expected type */
-    base_span_t id;      /* expected, INSTANCE only; points into the request */
+    smart_cover_t cover;        /* of the instance, or of each match; holds the expected type */
+    base_span_t id;             /* expected, INSTANCE only; points into the request */
+    base_span_t narrowing_name; /* what was appended, or said already; SEARCHSET only */
+    base_span_t narrowing_value;
 } smart_check_t;
 
 #define SMART_CHECKS_MAX 4

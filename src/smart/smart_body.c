@@ -1,0 +1,208 @@
+#include "smart/smart_body.h"
+
+#include "base/base_json.h"
+#include "smart/smart_media.h"
+
+#include <string.h>
+
+#define MEMBERS_MAX ((size_t) 2048)
+#define TEXT_MAX                                                                                   \
+    ((size_t) 128) /* of what is compared; a longer reference is still looked at up to here */
+
+typedef enum { OTHER_KEY, KEY_TYPE, KEY_ID, KEY_REFERENCE } body_key_t;
+
+/* One string or key, as far as it fits. */
+typedef struct {
+    unsigned char bytes[TEXT_MAX];
+    size_t n;
+    bool cut;
+    bool question; /* a '?' was seen */
+} text_t;
+
+typedef struct {
+    const smart_grants_t *grants;
+    const fhir_request_t *request;
+    const fhir_definitions_t *definitions;
+    bool is_patch;
+    base_json_t js;
+    base_span_t in;
+    body_key_t key;
+    bool typed;
+    bool named;
+} reader_t;
+
+static void text_add(text_t *text, base_span_t part)
+{
+    size_t n = part.n < TEXT_MAX - text->n ? part.n : TEXT_MAX - text->n;
+
+    text->question = text->question || (part.n > 0 && memchr(part.p, '?', part.n) != NULL);
+    text->cut = text->cut || n < part.n;
+    if (n > 0) {
+        memcpy(text->bytes + text->n, part.p, n);
+        text->n += n;
+    }
+}
+
+/* Gathers the parts of a key or string. */
+static base_reason_t gather(reader_t *r, text_t *text)
+{
+    base_json_event_t event;
+
+    text->n = 0;
+    text->cut = text->question = false;
+    for (;;) {
+        text_add(text, r->js.text);
+        if (r->js.last) {
+            return BASE_OK;
+        }
+        event = base_json_next(&r->js, &r->in);
+        if (event == BASE_JSON_ERROR) {
+            return r->js.reason;
+        }
+        if (event == BASE_JSON_MORE) {
+            return BASE_JSON_TRUNCATED;
+        }
+    }
+}
+
+static base_span_t text_span(const text_t *text)
+{
+    return base_span_make(text->bytes, text->n);
+}
+
+/* The type whose search the text is: what precedes '?', below a base or not; NULL when it is none of this version. */
+static const fhir_type_t *searched_type(const reader_t *r, base_span_t text)
+{
+    base_span_t path = base_span_sub(text, 0, base_span_find(text, '?'));
+    size_t i;
+
+    for (i = path.n; i > 0 && path.p[i - 1] != '/'; i--) {
+    }
+    return fhir_type_find(r->definitions, base_span_sub(path, i, path.n));
+}
+
+/* B5. In a reference every '?' counts; in any other text, which a patch could move there, only what begins as a search of a known type does. */
+static base_reason_t judge_search(reader_t *r, const text_t *text)
+{
+    const fhir_type_t *type;
+    smart_cover_t cover;
+
+    if (!text->question) {
+        return BASE_OK;
+    }
+    type = searched_type(r, text_span(text));
+    if (type == NULL) {
+        return r->key == KEY_REFERENCE ? BASE_CONDITIONAL_REFERENCE : BASE_OK;
+    }
+    cover = smart_grants_cover(r->grants, SMART_S, type);
+    return smart_cover_is_true(&cover) ? BASE_OK : BASE_CONDITIONAL_REFERENCE;
+}
+
+static base_reason_t judge_string(reader_t *r)
+{
+    text_t text;
+    base_reason_t reason = gather(r, &text);
+
+    if (reason != BASE_OK) {
+        return reason;
+    }
+    if (r->key == KEY_TYPE) {
+        r->typed = !text.cut && base_span_is(text_span(&text), r->request->type->name);
+    } else if (r->key == KEY_ID) {
+        r->named = !text.cut && base_span_eq(text_span(&text), r->request->id);
+    }
+    return judge_search(r, &text);
+}
+
+static base_reason_t read_key(reader_t *r)
+{
+    text_t text;
+    base_reason_t reason = gather(r, &text);
+    bool top = base_json_depth(&r->js) == 1;
+
+    r->key = OTHER_KEY;
+    if (top && base_span_is(text_span(&text), "resourceType")) {
+        r->key = KEY_TYPE;
+    } else if (top && base_span_is(text_span(&text), "id")) {
+        r->key = KEY_ID;
+    } else if (base_span_is(text_span(&text), "reference")) {
+        r->key = KEY_REFERENCE;
+    }
+    return reason;
+}
+
+static base_reason_t read_event(reader_t *r, base_json_event_t event)
+{
+    if (event == BASE_JSON_KEY) {
+        return read_key(r);
+    }
+    if (event == BASE_JSON_STRING) {
+        return judge_string(r);
+    }
+    if (event == BASE_JSON_ARRAY && base_json_depth(&r->js) == 1 && !r->is_patch) {
+        return BASE_BODY_TYPE;
+    }
+    if (event == BASE_JSON_OBJECT || event == BASE_JSON_ARRAY) {
+        r->key = OTHER_KEY;
+    }
+    return BASE_OK;
+}
+
+static base_reason_t read_all(reader_t *r)
+{
+    base_json_event_t event;
+    base_reason_t reason;
+
+    for (;;) {
+        event = base_json_next(&r->js, &r->in);
+        if (event == BASE_JSON_ERROR) {
+            return r->js.reason;
+        }
+        if (event == BASE_JSON_MORE) {
+            return base_json_finish(&r->js);
+        }
+        reason = read_event(r, event);
+        if (reason != BASE_OK) {
+            return reason;
+        }
+    }
+}
+
+static bool is_raw_binary(const fhir_request_t *request)
+{
+    return strcmp(request->type->name, "Binary") == 0 &&
+           !smart_media_is_fhir_json(request->message.content_type);
+}
+
+base_reason_t smart_body_judge(const smart_grants_t *grants, const fhir_request_t *request,
+                               const fhir_definitions_t *definitions, base_span_t body,
+                               base_arena_t *arena)
+{
+    reader_t r = {0};
+    base_span_t media = request->message.content_type;
+    uint64_t *hashes;
+    base_reason_t reason;
+
+    r.grants = grants;
+    r.request = request;
+    r.definitions = definitions;
+    r.in = body;
+    r.is_patch = request->row->interaction == FHIR_PATCH;
+    if (is_raw_binary(request) && !r.is_patch) {
+        return BASE_OK;
+    }
+    if (!smart_media_is_json(media) && !(r.is_patch && smart_media_is_json_patch(media))) {
+        return BASE_CONTENT_TYPE;
+    }
+    hashes = base_arena_array(arena, MEMBERS_MAX, sizeof(*hashes));
+    if (hashes == NULL) {
+        return BASE_NO_MEMORY;
+    }
+    base_json_init(&r.js, BASE_JSON_STRICT, BASE_JSON_DEPTH_MAX, hashes, MEMBERS_MAX);
+    reason = read_all(&r);
+    if (reason != BASE_OK || r.is_patch) {
+        return reason;
+    }
+    return r.typed && (r.named || request->row->interaction == FHIR_CREATE) ? BASE_OK
+                                                                            : BASE_BODY_TYPE;
+}

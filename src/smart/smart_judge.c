@@ -1,0 +1,340 @@
+#include "smart/smart_judge.h"
+
+#include "smart/smart_body.h"
+#include "smart/smart_decide.h"
+#include "smart/smart_media.h"
+
+#include <string.h>
+
+/*
+ * Never sent on: what would make another request of the one that was judged. X-Provenance has the server create a second resource beside the
+ * one that was judged (R4 provenance.html#header).
+ */
+static const char *const never_sent[] = {"x-http-method-override", "x-http-method",
+                                         "x-method-override", "x-provenance"};
+
+/* D9, B14: so that the answer comes whole, fresh, uncoded and as JSON. */
+static const char *const unsent_under_check[] = {
+    "if-none-match", "if-modified-since", "if-match",       "if-unmodified-since",
+    "range",         "if-range",          "accept-encoding"};
+
+static void refuse(smart_judge_t *judge, base_reason_t reason, const char *rule)
+{
+    judge->_verdict.reason = reason;
+    judge->_verdict.rule = rule;
+}
+
+static void edit_header(smart_judge_t *judge, const char *name, base_span_t value)
+{
+    smart_header_edit_t *edit = &judge->_edits.header[judge->_edits.header_n];
+
+    if (judge->_edits.header_n == SMART_HEADER_EDITS_MAX) {
+        refuse(judge, BASE_INTERNAL, "L");
+        return;
+    }
+    edit->name = name;
+    edit->value = value;
+    judge->_edits.header_n++;
+}
+
+static void drop_headers(smart_judge_t *judge, const char *const *names, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        edit_header(judge, names[i], base_span_make(NULL, 0));
+    }
+}
+
+static const char *syntax_rule(base_reason_t reason)
+{
+    switch (reason) {
+    case BASE_QUERY_SYNTAX:
+    case BASE_QUERY_TOO_LARGE:
+        return "C1";
+    case BASE_CREDENTIALS_IN_QUERY:
+        return "H2";
+    case BASE_BODY_UNEXPECTED:
+    case BASE_CONTENT_TYPE:
+        return "L11";
+    case BASE_WELL_KNOWN_SPELLING:
+        return "G6";
+    case BASE_METHOD_NOT_ALLOWED:
+    case BASE_INTERACTION_REFUSED:
+        return "B2";
+    default:
+        return "B0";
+    }
+}
+
+static void parse(smart_judge_t *judge)
+{
+    judge->_syntax = fhir_request_parse(judge->_policy->definitions, &judge->_message.fhir,
+                                        judge->_arena, &judge->_request);
+    if (judge->_syntax != BASE_OK) {
+        refuse(judge, judge->_syntax, syntax_rule(judge->_syntax));
+    }
+}
+
+void smart_judge_start(smart_judge_t *judge, base_arena_t *arena, const smart_policy_t *policy,
+                       const smart_base_t *base, const smart_message_t *message)
+{
+    memset(judge, 0, sizeof(*judge));
+    judge->_arena = arena;
+    judge->_policy = policy;
+    judge->_base = base;
+    judge->_message = *message;
+    judge->_step = SMART_REFUSE;
+    smart_verdict_init(&judge->_verdict);
+    parse(judge);
+}
+
+bool smart_judge_needs_principal(const smart_judge_t *judge)
+{
+    if (judge->_syntax != BASE_OK) {
+        return judge->_syntax != BASE_WELL_KNOWN_SPELLING && judge->_syntax != BASE_NOT_BELOW_BASE;
+    }
+    return !smart_decide_is_public(&judge->_request);
+}
+
+void smart_judge_principal(smart_judge_t *judge, smart_principal_t *principal)
+{
+    judge->_grants = smart_grants_compile(principal, judge->_policy, judge->_base, judge->_arena);
+    if (judge->_grants == NULL) {
+        refuse(judge, BASE_NO_MEMORY, "L26");
+        judge->_syntax = BASE_NO_MEMORY;
+    }
+}
+
+static bool is_form_search(const smart_judge_t *judge)
+{
+    return judge->_request.method == FHIR_POST && judge->_request.shape == FHIR_SHAPE_SEARCH_TYPE;
+}
+
+/* B14: no version but the policy's is asked for or sent, checked or not. */
+static base_reason_t judge_version(const smart_judge_t *judge)
+{
+    const fhir_definitions_t *definitions = judge->_policy->definitions;
+    const fhir_item_t *item;
+    size_t at = 0;
+
+    if (smart_media_other_version(judge->_message.fhir.content_type, definitions)) {
+        return BASE_VERSION_UNSUPPORTED;
+    }
+    if (smart_media_other_version(judge->_message.accept, definitions)) {
+        return BASE_NOT_ACCEPTABLE;
+    }
+    while ((item = fhir_query_find(&judge->_request.query, BASE_SPAN("_format"), &at)) != NULL) {
+        if (smart_media_other_version(item->value, definitions)) {
+            return BASE_NOT_ACCEPTABLE;
+        }
+    }
+    return BASE_OK;
+}
+
+/* B14: _format overrides Accept. Under a check both go, and JSON is asked for: 406 where that was not admitted. */
+static base_reason_t ask_for_json(smart_judge_t *judge)
+{
+    fhir_item_t *item;
+    size_t at = 0;
+    bool said = false;
+
+    while ((item = fhir_query_find(&judge->_request.query, BASE_SPAN("_format"), &at)) != NULL) {
+        if (!smart_media_format_is_json(item->value)) {
+            return BASE_NOT_ACCEPTABLE;
+        }
+        said = true;
+        fhir_query_remove(&judge->_request.query, item);
+    }
+    if (!said && !smart_media_admits_json(judge->_message.accept)) {
+        return BASE_NOT_ACCEPTABLE;
+    }
+    edit_header(judge, "accept", BASE_SPAN("application/fhir+json"));
+    return BASE_OK;
+}
+
+/* L5: one parameter, unless the query says it already. It goes where the client's own go (L11). */
+static base_reason_t narrow(smart_judge_t *judge)
+{
+    smart_check_t *check = &judge->_verdict.check[0];
+    fhir_query_t *query = &judge->_request.query;
+
+    if (!smart_cover_narrowing(&check->cover, judge->_arena, &check->narrowing_name,
+                               &check->narrowing_value)) {
+        return BASE_NO_MEMORY;
+    }
+    if (fhir_query_says(query, check->narrowing_name, check->narrowing_value)) {
+        return BASE_OK;
+    }
+    return fhir_query_append(query, is_form_search(judge) ? FHIR_FROM_FORM : FHIR_FROM_URL,
+                             check->narrowing_name, check->narrowing_value);
+}
+
+/* B9: a preference may be ignored, so the one for an answer elsewhere and later is taken out. */
+static base_reason_t edit_prefer(smart_judge_t *judge)
+{
+    base_span_t rest = judge->_message.prefer, part;
+    unsigned char *out, *at;
+
+    if (rest.p == NULL) {
+        return BASE_OK;
+    }
+    out = at = base_arena_alloc(judge->_arena, rest.n + 2);
+    if (out == NULL) {
+        return BASE_NO_MEMORY;
+    }
+    while (rest.p != NULL) {
+        part = base_span_split(&rest, ',');
+        if (smart_media_prefers_async(part)) {
+            continue;
+        }
+        if (at > out) {
+            *at++ = ',';
+        }
+        if (part.n > 0) {
+            memcpy(at, part.p, part.n);
+            at += part.n;
+        }
+    }
+    if ((size_t) (at - out) != judge->_message.prefer.n) {
+        edit_header(judge, "prefer",
+                    at > out ? base_span_make(out, (size_t) (at - out)) : base_span_make(NULL, 0));
+    }
+    return BASE_OK;
+}
+
+static base_reason_t shape_for_check(smart_judge_t *judge)
+{
+    base_reason_t reason = ask_for_json(judge);
+
+    drop_headers(judge, unsent_under_check,
+                 sizeof(unsent_under_check) / sizeof(unsent_under_check[0]));
+    if (judge->_request.head) {
+        judge->_edits.method = BASE_SPAN("GET");
+    }
+    return reason;
+}
+
+static base_reason_t write_request(smart_judge_t *judge)
+{
+    smart_edits_t *edits = &judge->_edits;
+    base_span_t query = judge->_message.fhir.query, form = judge->_message.fhir.form;
+    base_reason_t reason = fhir_request_write(&judge->_request, judge->_arena, &edits->path,
+                                              &edits->query, &edits->body);
+
+    edits->query_changed = !base_span_eq(edits->query, query);
+    edits->body_changed = is_form_search(judge) && !base_span_eq(edits->body, form);
+    return reason;
+}
+
+/* Makes of a yes what is sent. */
+static base_reason_t prepare(smart_judge_t *judge)
+{
+    base_reason_t reason = BASE_OK;
+
+    judge->_edits.method = judge->_message.fhir.method;
+    drop_headers(judge, never_sent, sizeof(never_sent) / sizeof(never_sent[0]));
+    if (smart_verdict_obliges(&judge->_verdict, SMART_RESPONSE)) {
+        reason = shape_for_check(judge);
+    }
+    if (reason == BASE_OK && smart_verdict_obliges(&judge->_verdict, SMART_NARROW)) {
+        reason = narrow(judge);
+    }
+    if (reason == BASE_OK) {
+        reason = edit_prefer(judge);
+    }
+    return reason == BASE_OK ? write_request(judge) : reason;
+}
+
+static smart_step_t finish(smart_judge_t *judge)
+{
+    judge->_done = true;
+    if (judge->_verdict.reason != BASE_OK) {
+        judge->_step = SMART_REFUSE;
+    } else {
+        judge->_step = judge->_verdict.is_preflight ? SMART_ANSWER : SMART_SEND;
+    }
+    return judge->_step;
+}
+
+static smart_step_t prepare_and_finish(smart_judge_t *judge)
+{
+    base_reason_t reason = prepare(judge);
+
+    if (reason != BASE_OK) {
+        refuse(judge, reason, reason == BASE_NOT_ACCEPTABLE ? "B14" : "L26");
+    }
+    return finish(judge);
+}
+
+static bool wants_body(const smart_judge_t *judge)
+{
+    if (judge->_body.p != NULL) {
+        return false;
+    }
+    return is_form_search(judge) || smart_verdict_obliges(&judge->_verdict, SMART_BODY);
+}
+
+static void judge_body(smart_judge_t *judge)
+{
+    base_reason_t reason = smart_body_judge(
+        judge->_grants, &judge->_request, judge->_policy->definitions, judge->_body, judge->_arena);
+
+    if (reason != BASE_OK) {
+        refuse(judge, reason, reason == BASE_CONDITIONAL_REFERENCE ? "B5" : "B2");
+    }
+}
+
+smart_step_t smart_judge_next(smart_judge_t *judge)
+{
+    base_reason_t reason;
+
+    if (judge->_done || judge->_syntax != BASE_OK) {
+        return finish(judge);
+    }
+    smart_decide(judge->_grants, &judge->_request, judge->_policy, &judge->_verdict);
+    if (judge->_verdict.reason != BASE_OK) {
+        return finish(judge);
+    }
+    reason = judge_version(judge);
+    if (reason != BASE_OK) {
+        refuse(judge, reason, "B14");
+        return finish(judge);
+    }
+    if (wants_body(judge)) {
+        judge->_step = SMART_WANT_BODY;
+        return judge->_step;
+    }
+    if (smart_verdict_obliges(&judge->_verdict, SMART_BODY)) {
+        judge_body(judge);
+    }
+    return judge->_verdict.reason == BASE_OK ? prepare_and_finish(judge) : finish(judge);
+}
+
+/* Of a _search the request is read anew: parameters of URL and form are one multiset (L11). */
+void smart_judge_body(smart_judge_t *judge, base_span_t body)
+{
+    if (judge->_step != SMART_WANT_BODY || judge->_done) {
+        return;
+    }
+    judge->_body = body.p == NULL ? BASE_SPAN("") : body;
+    if (is_form_search(judge)) {
+        judge->_message.fhir.form = judge->_body;
+        parse(judge);
+    }
+}
+
+const smart_verdict_t *smart_judge_verdict(const smart_judge_t *judge)
+{
+    return &judge->_verdict;
+}
+
+const smart_edits_t *smart_judge_edits(const smart_judge_t *judge)
+{
+    return &judge->_edits;
+}
+
+const fhir_request_t *smart_judge_request(const smart_judge_t *judge)
+{
+    return judge->_syntax == BASE_OK ? &judge->_request : NULL;
+}
