@@ -124,12 +124,12 @@ typedef enum {
 } base_fault_t;
 
 typedef struct {
-    const char  *name;
-    unsigned     status;
-    const char  *issue; /* OperationOutcome.issue.code */
-    const char  *error; /* RFC 6750 section 3.1, "" for none */
+    const char *name;
+    unsigned status;
+    const char *issue; /* OperationOutcome.issue.code */
+    const char *error; /* RFC 6750 section 3.1, "" for none */
     base_fault_t fault;
-    const char  *text; /* what a client is told; never holds anything from outside */
+    const char *text; /* what a client is told; never holds anything from outside */
 } base_reason_info_t;
 
 /* The row of a reason; an out-of-range value gives BASE_INTERNAL's row. Never NULL. */
