@@ -1,0 +1,88 @@
+#include "smart/smart_answer.h"
+
+static bool names_scope(base_reason_t reason, const smart_missing_t *missing)
+{
+    return missing != NULL && missing->letter != 0 && missing->type.p != NULL &&
+           base_reason_info(reason)->status == 403;
+}
+
+void smart_answer_outcome(base_reason_t reason, const smart_missing_t *missing, base_writer_t *w)
+{
+    const base_reason_info_t *info = base_reason_info(reason);
+    unsigned char memory[128];
+    base_writer_t scope;
+    base_span_t text;
+
+    base_writer_object(w);
+    base_writer_member(w, "resourceType");
+    base_writer_string_of(w, "OperationOutcome");
+    base_writer_member(w, "issue");
+    base_writer_array(w);
+    base_writer_object(w);
+    base_writer_member(w, "severity");
+    base_writer_string_of(w, "error");
+    base_writer_member(w, "code");
+    base_writer_string_of(w, info->issue);
+    base_writer_member(w, "details");
+    base_writer_object(w);
+    base_writer_member(w, "text");
+    base_writer_string_of(w, info->text);
+    base_writer_object_end(w);
+    if (names_scope(reason, missing)) {
+        base_writer_init(&scope, memory, sizeof(memory));
+        base_writer_text(&scope, "Missing scope: ");
+        smart_scope_write(&scope, missing->context, missing->type, missing->letter);
+        if (base_writer_done(&scope, &text)) {
+            base_writer_member(w, "diagnostics");
+            base_writer_string(w, text);
+        }
+    }
+    base_writer_object_end(w);
+    base_writer_array_end(w);
+    base_writer_object_end(w);
+}
+
+/* A realm is the operator's text; what would end a quoted string is left out. */
+static void write_realm(base_writer_t *w, base_span_t realm)
+{
+    size_t i;
+
+    base_writer_text(w, "realm=\"");
+    for (i = 0; i < realm.n; i++) {
+        if (realm.p[i] >= 0x20 && realm.p[i] <= 0x7e && realm.p[i] != '"' && realm.p[i] != '\\') {
+            base_writer_raw(w, base_span_make(&realm.p[i], 1));
+        }
+    }
+    base_writer_text(w, "\"");
+}
+
+bool smart_answer_challenge(base_reason_t reason, const smart_missing_t *missing, base_span_t realm,
+                            base_writer_t *w)
+{
+    const base_reason_info_t *info = base_reason_info(reason);
+    const char *separator = " ";
+
+    if (info->status != 401 && info->error[0] == '\0') {
+        return false;
+    }
+    base_writer_text(w, "Bearer");
+    if (realm.p != NULL) {
+        base_writer_text(w, separator);
+        write_realm(w, realm);
+        separator = ", ";
+    }
+    if (info->error[0] != '\0') {
+        base_writer_text(w, separator);
+        base_writer_text(w, "error=\"");
+        base_writer_text(w, info->error);
+        base_writer_text(w, "\"");
+        separator = ", ";
+    }
+    if (names_scope(reason, missing)) {
+        base_writer_text(w, separator);
+        base_writer_text(w, "scope=\"");
+        smart_scope_write(w, missing->context, missing->type, missing->letter);
+        base_writer_text(w, "\"");
+    }
+    return true;
+}
