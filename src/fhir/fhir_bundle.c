@@ -16,7 +16,7 @@ typedef struct {
 static bool fail(fhir_bundle_t *bundle, base_reason_t reason)
 {
     if (bundle->reason == BASE_OK) {
-        bundle->reason = reason;
+        bundle->reason = reason != BASE_OK ? reason : BASE_JSON_TRUNCATED;
     }
     bundle->_state = AT_ERROR;
     return false;
@@ -277,6 +277,7 @@ static bool read_url(fhir_bundle_t *bundle, base_json_event_t event)
 static bool read_links(fhir_bundle_t *bundle, base_json_event_t event)
 {
     static const member_t members[] = {{"relation", read_relation}, {"url", read_url}};
+    unsigned selves = 0;
 
     if (!is(bundle, event, BASE_JSON_ARRAY)) {
         return false;
@@ -288,7 +289,7 @@ static bool read_links(fhir_bundle_t *bundle, base_json_event_t event)
             return false;
         }
         if (base_span_is(bundle->_relation, "self")) {
-            bundle->link_self = bundle->_url;
+            bundle->link_self = selves++ == 0 ? bundle->_url : base_span_make(NULL, 0);
         }
     }
     bundle->links.to = value_to(bundle);

@@ -37,7 +37,7 @@ typedef struct {
     bool is_bundle; /* resourceType is Bundle: else entries seen on the way mean nothing */
     base_span_t resource_type;
     base_span_t type;      /* "searchset" */
-    base_span_t link_self; /* url of the link whose relation is self */
+    base_span_t link_self; /* url of the one link whose relation is self; absent when there are several */
     fhir_range_t total;    /* the number */
     fhir_range_t links;    /* the value of link */
     fhir_range_t entries;  /* the value of entry */

@@ -241,12 +241,16 @@ static base_reason_t path_reason(const fhir_definitions_t *defs, const segments_
         base_span_is(segments->at[1], "smart-configurations")) {
         return BASE_WELL_KNOWN_SPELLING;
     }
-    /* A type can stand first, and third in a compartment. */
+    /* A type stands first; third, too, behind the id of a compartment. */
     for (size_t i = 0; i < segments->n && i < 3; i += 2) {
         unsigned char c = segments->at[i].p[0] | 0x20;
+        bool known = fhir_type_find(defs, segments->at[i]) != NULL;
 
-        if (c >= 'a' && c <= 'z' && fhir_type_find(defs, segments->at[i]) == NULL) {
+        if (c >= 'a' && c <= 'z' && !known) {
             return BASE_TYPE_UNKNOWN;
+        }
+        if (!known) {
+            break;
         }
     }
     return BASE_INTERACTION_REFUSED;
