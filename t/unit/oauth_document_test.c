@@ -1,0 +1,232 @@
+/* oauth_document: the life of a fetched document, by a clock that the test turns. */
+
+#include "oauth/oauth_document.h"
+#include "unit.h"
+
+#define SECOND UINT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+
+static const oauth_document_rules_t rules = {
+    .refresh_min = MINUTE,
+    .refresh_max = 24 * HOUR,
+    .stale = HOUR,
+    .cooldown = 30 * SECOND,
+};
+
+static const oauth_document_t never;
+
+#define NOW (1000 * HOUR)
+
+static void test_start(void)
+{
+    oauth_document_t doc = never;
+
+    ok(oauth_document_due(&doc, NOW), "due from the first moment");
+    ok(oauth_document_due(&doc, 0), "even when the clock starts at 0");
+    ok(!oauth_document_usable(&doc, NOW), "not usable before it was fetched");
+}
+
+static void test_life(void)
+{
+    oauth_document_t doc = never;
+
+    oauth_document_fetched(&doc, &rules, NOW, 600, 500, true);
+    is_int(doc.generation, 1, "the first generation");
+    ok(oauth_document_usable(&doc, NOW), "usable at once");
+    ok(!oauth_document_due(&doc, NOW + 479 * SECOND), "not due before 80 %% of its life");
+    ok(oauth_document_due(&doc, NOW + 480 * SECOND), "due at 80 %% of its life");
+    ok(oauth_document_usable(&doc, NOW + 10 * MINUTE + HOUR - 1), "served while stale");
+    ok(!oauth_document_usable(&doc, NOW + 10 * MINUTE + HOUR), "not a moment longer");
+}
+
+static void test_jitter(void)
+{
+    oauth_document_t doc = never;
+
+    oauth_document_fetched(&doc, &rules, NOW, 1000, 0, true);
+    is_int(doc.due_at - NOW, 700 * SECOND, "at the earliest 70 %%");
+    oauth_document_fetched(&doc, &rules, NOW, 1000, OAUTH_DOCUMENT_JITTER, true);
+    is_int(doc.due_at - NOW, 900 * SECOND, "at the latest 90 %%");
+    oauth_document_fetched(&doc, &rules, NOW, 1000, 4000000000u, true);
+    is_int(doc.due_at - NOW, 900 * SECOND, "jitter beyond its bound changes nothing");
+}
+
+static void test_clamps(void)
+{
+    static const struct {
+        int64_t max_age;
+        uint64_t life;
+    } rows[] = {
+        {0, MINUTE},        {59, MINUTE},       {60, MINUTE}, {61, 61 * SECOND},
+        {86400, 24 * HOUR}, {86401, 24 * HOUR}, {-1, HOUR},   {INT64_MAX, 24 * HOUR},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        oauth_document_t doc = never;
+
+        oauth_document_fetched(&doc, &rules, NOW, rows[i].max_age, 0, true);
+        is_int(doc.fresh_until - NOW, rows[i].life, "max-age %lld", (long long) rows[i].max_age);
+    }
+}
+
+static void test_unchanged(void)
+{
+    oauth_document_t doc = never;
+
+    oauth_document_fetched(&doc, &rules, NOW, 60, 0, false);
+    is_int(doc.generation, 1, "the first is a change whatever it says");
+    oauth_document_fetched(&doc, &rules, NOW + HOUR, 60, 0, false);
+    is_int(doc.generation, 1, "the same content is the same generation");
+    ok(oauth_document_usable(&doc, NOW + HOUR + 30 * MINUTE), "but lives on");
+    oauth_document_fetched(&doc, &rules, NOW + HOUR, 60, 0, true);
+    is_int(doc.generation, 2, "other content is another");
+}
+
+static void test_failures(void)
+{
+    static const uint64_t waits[] = {1, 2, 4, 8, 16, 32, 60, 60};
+    oauth_document_t doc = never;
+    uint64_t now = NOW;
+    size_t i;
+
+    for (i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+        oauth_document_failed(&doc, now, BASE_KEYS_UNAVAILABLE, 0);
+        is_int(doc.due_at - now, waits[i] * SECOND, "backoff after failure %d", (int) i + 1);
+        ok(!oauth_document_due(&doc, doc.due_at - 1), "not before");
+        now = doc.due_at;
+    }
+    ok(!oauth_document_usable(&doc, now), "failures make nothing usable");
+    oauth_document_failed(&doc, now, BASE_KEYS_UNAVAILABLE, OAUTH_DOCUMENT_JITTER);
+    is_int(doc.due_at - now, 72 * SECOND, "jitter adds a fifth at most");
+    oauth_document_fetched(&doc, &rules, now, 60, 0, true);
+    is_int(doc.failures, 0, "success forgets them");
+    oauth_document_failed(&doc, now, BASE_KEYS_UNAVAILABLE, 0);
+    is_int(doc.due_at - now, SECOND, "and the backoff begins anew");
+    ok(oauth_document_usable(&doc, now + MINUTE), "what was good stays");
+    ok(!oauth_document_usable(&doc, now + MINUTE + HOUR), "but not for ever");
+}
+
+static void test_misses(void)
+{
+    oauth_document_t doc = never;
+    uint64_t now = NOW;
+
+    oauth_document_fetched(&doc, &rules, now, 3600, 0, true);
+    is_int(oauth_document_miss(&doc, &rules, now, 7), OAUTH_DOCUMENT_WAIT, "the first is asked");
+    ok(oauth_document_due(&doc, now), "by a fetch at once");
+    is_int(oauth_document_miss(&doc, &rules, now, 8), OAUTH_DOCUMENT_WAIT, "others wait with it");
+    oauth_document_fetched(&doc, &rules, now + 1, 3600, 0, false);
+    ok(!oauth_document_due(&doc, now + 1), "one fetch for all");
+    is_int(oauth_document_miss(&doc, &rules, now + 1, 7), OAUTH_DOCUMENT_ABSENT, "in vain");
+    is_int(oauth_document_miss(&doc, &rules, now + 1, 9), OAUTH_DOCUMENT_ABSENT,
+           "no other in the cooldown");
+    is_int(oauth_document_miss(&doc, &rules, now + 30 * SECOND - 1, 9), OAUTH_DOCUMENT_ABSENT,
+           "to its last moment");
+    ok(!oauth_document_due(&doc, now + 30 * SECOND - 1), "nothing was asked");
+    is_int(oauth_document_miss(&doc, &rules, now + 30 * SECOND, 9), OAUTH_DOCUMENT_WAIT,
+           "then again");
+}
+
+/* The same unknown id again and again: 30 s, 60 s, 120 s ... between two fetches. */
+static void test_memory(void)
+{
+    oauth_document_t doc = never;
+    uint64_t now = NOW;
+    uint64_t wait = rules.cooldown;
+    int i;
+
+    oauth_document_fetched(&doc, &rules, now, 86400, 0, true);
+    for (i = 0; i < 7; i++) {
+        is_int(oauth_document_miss(&doc, &rules, now, 7), OAUTH_DOCUMENT_WAIT, "asked, time %d", i);
+        oauth_document_fetched(&doc, &rules, now, 86400, 0, false);
+        is_int(oauth_document_miss(&doc, &rules, now + wait - 1, 7), OAUTH_DOCUMENT_ABSENT,
+               "not before %llu", (unsigned long long) wait);
+        now += wait;
+        wait = wait < rules.cooldown * 16 ? wait * 2 : wait;
+    }
+    is_int(wait, rules.cooldown * 16, "its wait is bounded");
+}
+
+static void test_memory_bounded(void)
+{
+    oauth_document_t doc = never;
+    uint64_t now = NOW;
+    uint64_t kid;
+
+    oauth_document_fetched(&doc, &rules, now, 86400, 0, true);
+    for (kid = 1; kid <= OAUTH_DOCUMENT_ABSENCES + 1; kid++) {
+        is_int(oauth_document_miss(&doc, &rules, now, kid), OAUTH_DOCUMENT_WAIT, "asked: %d",
+               (int) kid);
+        oauth_document_fetched(&doc, &rules, now, 86400, 0, false);
+        now += rules.cooldown;
+    }
+    is_int(doc.absences[0].kid, OAUTH_DOCUMENT_ABSENCES + 1, "the oldest is forgotten");
+    is_int(doc.absences[1].kid, 2, "the next is not");
+}
+
+static void test_unreachable(void)
+{
+    oauth_document_t doc = never;
+
+    oauth_document_fetched(&doc, &rules, NOW, 3600, 0, true);
+    is_int(oauth_document_miss(&doc, &rules, NOW, 7), OAUTH_DOCUMENT_WAIT, "asked");
+    oauth_document_failed(&doc, NOW, BASE_KEYS_UNAVAILABLE, 0);
+    is_int(oauth_document_miss(&doc, &rules, NOW, 7), OAUTH_DOCUMENT_UNREACHABLE,
+           "no answer is not the token's fault");
+    ok(oauth_document_usable(&doc, NOW), "and the known keys stay");
+}
+
+static void test_max_age(void)
+{
+    static const struct {
+        const char *text;
+        int64_t age;
+    } rows[] = {
+        {"max-age=60", 60},
+        {"MAX-AGE=60", 60},
+        {"public, max-age=60", 60},
+        {"max-age=\"60\"", 60},
+        {" public ,\tmax-age = 60 ", 60},
+        {"max-age=60, max-age=30", 30},
+        {"no-store, max-age=60", 0},
+        {"no-cache", 0},
+        {"no-cache=\"x\"", 0},
+        {"max-age=0", 0},
+        {"max-age=99999999999", INT32_MAX},
+        {"max-age=99999999999999999999999", -1},
+        {"max-age=-1", -1},
+        {"max-age=", -1},
+        {"max-age", -1},
+        {"max-age=6x", -1},
+        {"s-maxage=60", -1},
+        {"xmax-age=60", -1},
+        {"public", -1},
+        {"", -1},
+        {",,,", -1},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        is_int(oauth_document_max_age(base_span_of(rows[i].text)), rows[i].age, "\"%s\"",
+               rows[i].text);
+    }
+}
+
+int main(void)
+{
+    UNIT_BEGIN();
+    test_start();
+    test_life();
+    test_jitter();
+    test_clamps();
+    test_unchanged();
+    test_failures();
+    test_misses();
+    test_memory();
+    test_memory_bounded();
+    test_unreachable();
+    test_max_age();
+    UNIT_END();
+}
