@@ -1,11 +1,13 @@
 /*
- * What a token costs: jose with cached keys against libjwt's jwt_decode with a PEM, in microseconds of CPU.
+ * What a token costs: jose with cached keys against libjwt's jwt_decode with a PEM, in
+ * microseconds of CPU.
  *
- *     cc -O2 -std=c11 -Isrc -It/unit -o build/jose_bench bench/jose_bench.c src/jose/[a-z]*.c src/base/[a-z]*.c \
- *         -ljansson -ljwt -lcrypto && build/jose_bench
+ *     cc -O2 -std=c11 -Isrc -It/unit -o build/jose_bench bench/jose_bench.c \
+ *         src/jose/[a-z]*.c src/base/[a-z]*.c -ljansson -ljwt -lcrypto && build/jose_bench
  *
- * "whole": split, signature, claims, as a request without a token cache pays it. "signature": jose_jwk_verify alone.
- * Medians of interleaved batches; the machine's phase moves all columns together, so the ratios are what to quote.
+ * "whole": split, signature, claims, as a request without a token cache pays it. "signature":
+ * jose_jwk_verify alone. Medians of interleaved batches; the machine's phase moves all columns
+ * together, so the ratios are what to quote.
  */
 
 #define _POSIX_C_SOURCE 200809L

@@ -1,4 +1,7 @@
-/* JWK Sets: whatever is read, each key can be found and asked, and nothing stays in OpenSSL's queue. */
+/*
+ * JWK Sets: whatever is read, each key can be found and asked, and nothing stays in OpenSSL's
+ * queue.
+ */
 
 #include <stdlib.h>
 

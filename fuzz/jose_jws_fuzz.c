@@ -1,5 +1,6 @@
 /*
- * The JWS and JWT reader. The first byte chooses what the rest is, the second how much memory there is:
+ * The JWS and JWT reader. The first byte chooses what the rest is, the second how much memory
+ * there is:
  *   0  a token as it comes
  *   1  a header, put before a payload and a signature
  *   2  claims, signed by the key of the set, so that they are read

@@ -1,9 +1,9 @@
 /*
  * jose_alg: the signature algorithms we know, one row each (RFC 7518 section 3.1, RFC 8037).
  *
- * No row, no verification: `none` and the HS family cannot be selected by anybody (RULES H3, RFC 8725 section 3.1).
- * A row pins the key type and the curve, so an ES256 header never meets a P-384 key.
- * A set of algorithms, such as an issuer's allow-list, is a bitmask of row bits.
+ * No row, no verification: `none` and the HS family cannot be selected by anybody (RULES H3, RFC
+ * 8725 section 3.1). A row pins the key type and the curve, so an ES256 header never meets a
+ * P-384 key. A set of algorithms, such as an issuer's allow-list, is a bitmask of row bits.
  */
 
 #ifndef JOSE_ALG_H

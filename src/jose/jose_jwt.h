@@ -1,8 +1,8 @@
 /*
  * jose_jwt: a JWT (RFC 7519) as an access token of one issuer (RULES H4, H5, H10).
  *
- * The signature comes first, then the claims: no unsigned claim steers an answer. Times are seconds since
- * 1970-01-01T00:00:00Z; the clock is the caller's.
+ * The signature comes first, then the claims: no unsigned claim steers an answer. Times are
+ * seconds since 1970-01-01T00:00:00Z; the clock is the caller's.
  */
 
 #ifndef JOSE_JWT_H
@@ -14,8 +14,8 @@
 #include "jose/jose_jws.h"
 
 /*
- * NumericDates beyond this, either way, are refused as BASE_TOKEN_CLAIMS: the year 33658 is no lifetime, and milliseconds
- * mistaken for seconds (1.7e12) must not make a token eternal.
+ * NumericDates beyond this, either way, are refused as BASE_TOKEN_CLAIMS: the year 33658 is no
+ * lifetime, and milliseconds mistaken for seconds (1.7e12) must not make a token eternal.
  */
 #define JOSE_JWT_TIME_MAX INT64_C(1000000000000)
 
@@ -33,21 +33,22 @@ typedef struct {
 
 /* What a check found. */
 typedef struct {
-    base_span_t
-        payload; /* the verified claims: one strict JSON object, in the arena of the split */
+    /* The verified claims: one strict JSON object, in the arena of the split. */
+    base_span_t payload;
     int64_t exp; /* fractions are rounded down, here and below */
     int64_t nbf; /* when has_nbf */
     int64_t iat; /* when has_iat */
     bool has_nbf;
     bool has_iat;
-    bool
-        audience_slash_only; /* with BASE_TOKEN_AUDIENCE: a slash at the end is all that differs (RULES H4) */
+    /* With BASE_TOKEN_AUDIENCE: a slash at the end is all that differs (RULES H4). */
+    bool audience_slash_only;
 } jose_jwt_t;
 
 /*
- * Reads `iss` of the *unverified* payload, only to choose among the configured issuers: look it up by exact
- * comparison, then check with that issuer's keys and rules. BASE_TOKEN_CLAIMS when the payload is not a strict JSON object,
- * BASE_TOKEN_ISSUER when iss is missing or not a string, BASE_NO_MEMORY.
+ * Reads `iss` of the *unverified* payload, only to choose among the configured issuers: look it
+ * up by exact comparison, then check with that issuer's keys and rules. BASE_TOKEN_CLAIMS when
+ * the payload is not a strict JSON object, BASE_TOKEN_ISSUER when iss is missing or not a string,
+ * BASE_NO_MEMORY.
  */
 base_reason_t jose_jwt_issuer(const jose_jws_t *jws, base_arena_t *arena, base_span_t *iss);
 
@@ -56,8 +57,9 @@ base_reason_t jose_jwt_issuer(const jose_jws_t *jws, base_arena_t *arena, base_s
  *
  * BASE_TOKEN_TYPE           the header's typ is of another kind, or at+jwt is required
  * (jose_jws_verify)         BASE_TOKEN_ALGORITHM, BASE_TOKEN_KEY_UNKNOWN, BASE_TOKEN_SIGNATURE
- * BASE_TOKEN_CLAIMS         not a strict JSON object (a duplicate member at any depth included), exp missing, a time that is not a
- *                           number or beyond JOSE_JWT_TIME_MAX, a claim missing that the rules require
+ * BASE_TOKEN_CLAIMS         not a strict JSON object (duplicate members at any depth included), exp
+ *                           missing, a time that is no number or beyond JOSE_JWT_TIME_MAX, a claim
+ *                           missing that the rules require
  * BASE_TOKEN_ISSUER         iss is not the rules' issuer
  * BASE_TOKEN_KIND           an ID, refresh, offline or logout token (RULES H5)
  * BASE_TOKEN_BOUND          cnf is present: the binding cannot be proven here (RULES H10)
@@ -72,8 +74,9 @@ base_reason_t jose_jwt_check(const jose_jws_t *jws, const jose_jwk_set_t *set,
                              jose_jwt_t *out);
 
 /*
- * The times of a token that was checked before, again: for each use of a cached one (threats section 5).
- * Expired: now >= exp + leeway. Not yet valid: now + leeway < nbf or iat. Too old: now > iat + max_token_age + leeway.
+ * The times of a token that was checked before, again: for each use of a cached one (threats
+ * section 5). Expired: now >= exp + leeway. Not yet valid: now + leeway < nbf or iat. Too old:
+ * now > iat + max_token_age + leeway.
  */
 base_reason_t jose_jwt_check_times(const jose_jwt_t *jwt, const jose_jwt_rules_t *rules,
                                    int64_t now);

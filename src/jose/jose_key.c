@@ -148,8 +148,8 @@ const char *jose_key_rsa(base_span_t n, base_span_t e, jose_key_t **key)
 }
 
 /*
- * The quick check is "on the curve, in range, not at infinity": with cofactor 1 that is all there is to check, and
- * the full one costs a multiplication for each key while requests wait.
+ * The quick check is "on the curve, in range, not at infinity": with cofactor 1 that is all there
+ * is to check, and the full one costs a multiplication for each key while requests wait.
  */
 static bool point_is_valid(EVP_PKEY *pkey)
 {
@@ -342,8 +342,8 @@ static size_t der_integer(base_span_t number, unsigned char *out)
 }
 
 /*
- * r || s as the DER that OpenSSL wants (RFC 7518 section 3.4): 0 when r or s is not in 1..n-1. The caller has checked
- * the length.
+ * r || s as the DER that OpenSSL wants (RFC 7518 section 3.4): 0 when r or s is not in 1..n-1.
+ * The caller has checked the length.
  */
 static size_t der_signature(const jose_key_t *key, base_span_t signature, unsigned char *out)
 {

@@ -45,8 +45,8 @@ uint32_t jose_key_algs(const jose_key_t *key);
 unsigned jose_key_bits(const jose_key_t *key);
 
 /*
- * BASE_OK, BASE_TOKEN_SIGNATURE, or BASE_NO_MEMORY when the contexts cannot be made. The caller has made sure that `alg` is one of
- * jose_key_algs; another one is BASE_TOKEN_ALGORITHM.
+ * BASE_OK, BASE_TOKEN_SIGNATURE, or BASE_NO_MEMORY when the contexts cannot be made. The caller
+ * has made sure that `alg` is one of jose_key_algs; another one is BASE_TOKEN_ALGORITHM.
  */
 base_reason_t jose_key_verify(jose_key_t *key, const jose_alg_t *alg, base_span_t message,
                               base_span_t signature);

@@ -55,7 +55,10 @@ static base_reason_t append(reader_t *reader)
     return BASE_OK;
 }
 
-/* The whole of a STRING or NUMBER whose first part was just taken; copied only when it has escapes. */
+/*
+ * The whole of a STRING or NUMBER whose first part was just taken; copied only when it has
+ * escapes.
+ */
 static base_reason_t read_text(reader_t *reader, base_span_t *text)
 {
     size_t from = reader->scratch_n;

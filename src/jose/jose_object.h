@@ -27,7 +27,10 @@ typedef enum {
     JOSE_VALUE_OTHER    /* present, and none of these */
 } jose_value_t;
 
-/* `name` is set by the caller (a constant), the rest by the reading. Spans point into the document or the arena. */
+/*
+ * `name` is set by the caller (a constant), the rest by the reading. Spans point into the
+ * document or the arena.
+ */
 typedef struct {
     const char *name;
     jose_value_t kind;
@@ -37,8 +40,8 @@ typedef struct {
 } jose_member_t;
 
 /*
- * Reads `json`. BASE_OK, BASE_NO_MEMORY, or a BASE_JSON_ reason (BASE_JSON_SYNTAX when the value is not an object);
- * the caller says what that means.
+ * Reads `json`. BASE_OK, BASE_NO_MEMORY, or a BASE_JSON_ reason (BASE_JSON_SYNTAX when the value
+ * is not an object); the caller says what that means.
  */
 base_reason_t jose_object_read(base_span_t json, jose_member_t *members, size_t n,
                                base_arena_t *arena);

@@ -1,4 +1,7 @@
-/* jose_jwk: which keys of a set are used, which are ignored, and which one answers (threats section 3). */
+/*
+ * jose_jwk: which keys of a set are used, which are ignored, and which one answers (threats
+ * section 3).
+ */
 
 #include "unit.h"
 

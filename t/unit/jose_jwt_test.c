@@ -82,8 +82,8 @@ typedef struct {
 
 #define EACH(cases, what)                                                                          \
     do {                                                                                           \
-        for (size_t i_ = 0; i_ < sizeof(cases) / sizeof(cases[0]); i_++) {                         \
-            is_int(what((cases)[i_].text), (cases)[i_].reason, #what " %s", (cases)[i_].text);     \
+        for (size_t i_ = 0; i_ < sizeof(cases) / sizeof((cases)[0]); i_++) {                       \
+            is_int((what) ((cases)[i_].text), (cases)[i_].reason, #what " %s", (cases)[i_].text);  \
         }                                                                                          \
     } while (0)
 

@@ -1,8 +1,8 @@
 /*
- * jose against libjwt: what we accept, libjwt (1.10, as Debian 12 has it) accepts, too, except typ
- * at+jwt, PS* and EdDSA, which it does not know, and numbers that jansson cannot hold (beyond 64 bits, beyond a double).
- * The reverse does not hold, on purpose. libjwt sees only tokens that we accepted, and a few of our own making: 1.10 writes out
- * of bounds on some others.
+ * jose against libjwt: what we accept, libjwt (1.10, as Debian 12 has it) accepts, too, except
+ * typ at+jwt, PS* and EdDSA, which it does not know, and numbers that jansson cannot hold (beyond
+ * 64 bits, beyond a double). The reverse does not hold, on purpose. libjwt sees only tokens that
+ * we accepted, and a few of our own making: 1.10 writes out of bounds on some others.
  */
 
 #include "unit.h"

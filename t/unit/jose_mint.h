@@ -1,6 +1,7 @@
 /*
- * Makes keys, JWKs and tokens for the jose tests with OpenSSL: what an issuer would do. Memory is not a
- * concern of the tests: strings made here come from one arena that lives as long as the program.
+ * Makes keys, JWKs and tokens for the jose tests with OpenSSL: what an issuer would do. Memory is
+ * not a concern of the tests: strings made here come from one arena that lives as long as the
+ * program.
  */
 
 #ifndef JOSE_MINT_H

@@ -1,6 +1,6 @@
 /*
- * Signatures that the standards print, with the public half of the key as they print it: RFC 7515 appendix A,
- * RFC 7520 section 4, RFC 8037 appendix A.4.
+ * Signatures that the standards print, with the public half of the key as they print it: RFC 7515
+ * appendix A, RFC 7520 section 4, RFC 8037 appendix A.4.
  */
 
 #ifndef JOSE_VECTORS_H
