@@ -1,5 +1,6 @@
 #include "base/base_json.h"
 #include "base/base_utf8.h"
+#include "base/base_word.h"
 
 #include <string.h>
 
@@ -60,112 +61,6 @@ void base_json_seed(uint64_t k0, uint64_t k1)
 {
     seed0 = k0;
     seed1 = k1;
-}
-
-/* Little endian whatever the machine. */
-static inline uint64_t load_word(const unsigned char *p)
-{
-    uint64_t w;
-
-    memcpy(&w, p, sizeof(w));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    w = __builtin_bswap64(w);
-#endif
-    return w;
-}
-
-static inline uint32_t load_half(const unsigned char *p)
-{
-    return p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16 | (uint32_t) p[3] << 24;
-}
-
-/*
- * SipHash-1-3 (Aumasson and Bernstein): keyed, so that nobody outside can aim at a collision. A collision would refuse
- * a good document, never pass a bad one.
- */
-
-static inline uint64_t rotate(uint64_t x, unsigned by)
-{
-    return x << by | x >> (64 - by);
-}
-
-static inline void hash_round(uint64_t v[4])
-{
-    v[0] += v[1];
-    v[2] += v[3];
-    v[1] = rotate(v[1], 13) ^ v[0];
-    v[3] = rotate(v[3], 16) ^ v[2];
-    v[0] = rotate(v[0], 32);
-    v[2] += v[1];
-    v[0] += v[3];
-    v[1] = rotate(v[1], 17) ^ v[2];
-    v[3] = rotate(v[3], 21) ^ v[0];
-    v[2] = rotate(v[2], 32);
-}
-
-static inline void hash_word(uint64_t v[4], uint64_t word)
-{
-    v[3] ^= word;
-    hash_round(v);
-    v[0] ^= word;
-}
-
-static void hash_begin(base_json_t *js)
-{
-    js->_hash[0] = seed0 ^ UINT64_C(0x736f6d6570736575);
-    js->_hash[1] = seed1 ^ UINT64_C(0x646f72616e646f6d);
-    js->_hash[2] = seed0 ^ UINT64_C(0x6c7967656e657261);
-    js->_hash[3] = seed1 ^ UINT64_C(0x7465646279746573);
-    js->_hash_word = 0;
-    js->_hash_n = 0;
-}
-
-/* 0 to 7 bytes, the first lowest, as a word; reads nothing beyond them. */
-static inline uint64_t load_few(const unsigned char *p, size_t n)
-{
-    uint64_t w = 0;
-
-    if ((n & 4) != 0) {
-        w = load_half(p) | (uint64_t) load_half(p + n - 4) << (8 * (n - 4));
-    } else if (n != 0) {
-        w = p[0] | (uint64_t) p[n / 2] << (8 * (n / 2)) | (uint64_t) p[n - 1] << (8 * (n - 1));
-    }
-    return w;
-}
-
-/* A name in parts hashes as it would in one: bytes wait in _hash_word until eight are together. */
-static void hash_feed(base_json_t *js, base_span_t text)
-{
-    const unsigned char *p = text.p;
-    size_t n = text.n;
-
-    for (; n != 0 && js->_hash_n % 8 != 0; p++, n--) {
-        js->_hash_word |= (uint64_t) *p << (js->_hash_n++ % 8 * 8);
-        if (js->_hash_n % 8 == 0) {
-            hash_word(js->_hash, js->_hash_word);
-            js->_hash_word = 0;
-        }
-    }
-    for (; n >= 8; p += 8, n -= 8) {
-        hash_word(js->_hash, load_word(p));
-        js->_hash_n += 8;
-    }
-    if (n != 0) {
-        js->_hash_word = load_few(p, n);
-        js->_hash_n += n;
-    }
-}
-
-static uint64_t hash_end(base_json_t *js)
-{
-    uint64_t *v = js->_hash;
-
-    hash_word(v, js->_hash_word | js->_hash_n << 56);
-    v[2] ^= 0xff;
-    hash_round(v);
-    hash_round(v);
-    hash_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
 static base_json_event_t fail(base_json_t *js, base_reason_t reason)
@@ -287,7 +182,7 @@ static base_json_event_t string_part(base_json_t *js, const unsigned char *from,
         return BASE_JSON_STRING;
     }
     if (in_watched(js)) {
-        hash_feed(js, js->text);
+        base_hash_feed(&js->_hash, js->text);
     }
     return BASE_JSON_KEY;
 }
@@ -305,7 +200,7 @@ static base_json_event_t string_end(base_json_t *js, const unsigned char *from,
     }
     js->_state = S_COLON;
     if (in_watched(js)) {
-        reason = member_add(js, hash_end(js));
+        reason = member_add(js, base_hash_end(&js->_hash));
         if (reason != BASE_OK) {
             return fail(js, reason);
         }
@@ -326,7 +221,7 @@ static inline uint64_t special_bytes(uint64_t w)
 static inline const unsigned char *plain_end(const unsigned char *p, const unsigned char *end)
 {
     while (end - p >= 8) {
-        uint64_t special = special_bytes(load_word(p));
+        uint64_t special = special_bytes(base_word_load8(p));
 
         if (special != 0) {
             return p + __builtin_ctzll(special) / 8;
@@ -526,7 +421,7 @@ static base_json_event_t string_begin(base_json_t *js, input_t *in, bool key)
     js->_sub = T_PLAIN;
     js->_key = key;
     if (key && in_watched(js)) {
-        hash_begin(js);
+        base_hash_begin(&js->_hash, seed0, seed1);
     }
     return string(js, in);
 }
@@ -645,7 +540,7 @@ static inline void space(input_t *in)
     }
     while (p != in->end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
         p++;
-        while (in->end - p >= 8 && load_word(p) == ONES * ' ') {
+        while (in->end - p >= 8 && base_word_load8(p) == ONES * ' ') {
             p += 8;
         }
     }
@@ -773,7 +668,8 @@ base_json_event_t base_json_next(base_json_t *js, base_span_t *in)
 
 void base_json_watch(base_json_t *js)
 {
-    if (js->_event == BASE_JSON_OBJECT && js->_state == S_KEY_OR_END && !in_watched(js)) {
+    if (js->_event == BASE_JSON_OBJECT && js->_state == S_KEY_OR_END && js->_depth != 0 &&
+        !in_watched(js)) {
         js->_is_watched |= UINT64_C(1) << (js->_depth - 1);
         js->_object_from[js->_depth - 1] = (uint16_t) js->_hashes_n;
     }

@@ -21,6 +21,7 @@
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
+#include "base/base_hash.h"
 #include "base/base_reason.h"
 #include "base/base_span.h"
 
@@ -70,9 +71,7 @@ struct base_json_s {
     uint16_t _object_from[BASE_JSON_DEPTH_MAX]; /* height of the stack at '{' */
     uint64_t _is_object;                        /* bit i: level i is an object */
     uint64_t _is_watched;                       /* bit i: level i is under watch */
-    uint64_t _hash[4];
-    uint64_t _hash_word;
-    uint64_t _hash_n;
+    base_hash_t _hash;                          /* of the name being read */
     unsigned _flags;
     unsigned _depth_max;
     unsigned _depth;
