@@ -1,0 +1,179 @@
+/*
+ * The stage of the smart tests: one policy, one base, a token's claims, a request; played through smart_judge without nginx.
+ */
+
+#ifndef SMART_STAGE_H
+#define SMART_STAGE_H
+
+#include "smart/smart_judge.h"
+#include "smart/smart_review.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STAGE_URL "https://fhir.example.org/r4"
+
+typedef struct {
+    base_arena_t *arena;
+    smart_policy_t policy;
+    smart_base_t base;
+    base_span_t urls[2];
+    smart_claim_map_t map;
+    smart_principal_t *principal;
+    smart_judge_t judge;
+    smart_step_t step;
+    char error[256];
+} stage_t;
+
+static inline void stage_open(stage_t *s)
+{
+    memset(s, 0, sizeof(*s));
+    s->arena = base_arena_new(1u << 22);
+    smart_policy_default(&s->policy);
+    smart_claim_map_default(&s->map);
+    s->urls[0] = BASE_SPAN(STAGE_URL);
+    s->base.path = BASE_SPAN("/r4");
+    s->base.urls = s->urls;
+    s->base.urls_n = 1;
+}
+
+static inline void stage_close(stage_t *s)
+{
+    smart_principal_release(s->principal);
+    base_arena_free(s->arena);
+}
+
+/* "membership strict": one policy entry. */
+static inline bool stage_policy(stage_t *s, const char *text)
+{
+    base_span_t rest = base_span_of(text), argv[16];
+    size_t argc = 0;
+
+    while (rest.p != NULL && argc < 16) {
+        argv[argc++] = base_span_split(&rest, ' ');
+    }
+    return smart_policy_set(&s->policy, argv, argc, s->arena, s->error, sizeof(s->error)) &&
+           smart_policy_finish(&s->policy, s->error, sizeof(s->error));
+}
+
+static inline base_reason_t stage_claims(stage_t *s, const char *json)
+{
+    smart_principal_release(s->principal);
+    s->principal = NULL;
+    return smart_principal_new(&s->map, base_span_of(json), BASE_SPAN("test"), &s->principal);
+}
+
+/* The usual token: NULL members are left out. */
+static inline base_reason_t stage_token(stage_t *s, const char *scope, const char *patient,
+                                        const char *user)
+{
+    json_t *claims = json_object();
+    char *text;
+    base_reason_t reason;
+
+    if (scope != NULL) {
+        json_object_set_new(claims, "scope", json_string(scope));
+    }
+    if (patient != NULL) {
+        json_object_set_new(claims, "patient", json_string(patient));
+    }
+    if (user != NULL) {
+        json_object_set_new(claims, "fhirUser", json_string(user));
+    }
+    text = json_dumps(claims, 0);
+    reason = stage_claims(s, text);
+    free(text);
+    json_decref(claims);
+    return reason;
+}
+
+/* "GET /Observation?code=x" into a message. The text must live as long as the judge. */
+static inline smart_message_t stage_message(const char *line)
+{
+    smart_message_t message;
+    base_span_t rest = base_span_of(line), target;
+    size_t question;
+
+    memset(&message, 0, sizeof(message));
+    message.fhir.method = base_span_split(&rest, ' ');
+    target = rest;
+    question = base_span_find(target, '?');
+    message.fhir.path = base_span_sub(target, 0, question);
+    if (question < target.n) {
+        message.fhir.query = base_span_sub(target, question + 1, target.n);
+    }
+    return message;
+}
+
+/* Plays a message to its end. `body`: what WANT_BODY gets; NULL: nothing. */
+static inline smart_step_t stage_play(stage_t *s, const smart_message_t *message, const char *body)
+{
+    smart_judge_start(&s->judge, s->arena, &s->policy, &s->base, message);
+    if (smart_judge_needs_principal(&s->judge) && s->principal != NULL) {
+        smart_judge_principal(&s->judge, s->principal);
+    }
+    s->step = smart_judge_next(&s->judge);
+    if (s->step == SMART_WANT_BODY) {
+        smart_judge_body(&s->judge, base_span_of(body));
+        s->step = smart_judge_next(&s->judge);
+    }
+    return s->step;
+}
+
+static inline smart_step_t stage_line(stage_t *s, const char *line)
+{
+    smart_message_t message = stage_message(line);
+
+    return stage_play(s, &message, NULL);
+}
+
+static inline const char *stage_reason(const stage_t *s)
+{
+    return base_reason_info(smart_judge_verdict(&s->judge)->reason)->name;
+}
+
+/* A header edit of that name: the value's text (static buffer), "" when it is deleted, NULL when it is left alone. */
+static inline const char *stage_header(const stage_t *s, const char *name)
+{
+    static char text[512];
+    const smart_edits_t *edits = smart_judge_edits(&s->judge);
+    size_t i;
+
+    for (i = 0; i < edits->header_n; i++) {
+        if (strcmp(edits->header[i].name, name) == 0) {
+            (void) snprintf(text, sizeof(text), "%.*s", (int) edits->header[i].value.n,
+                            edits->header[i].value.p == NULL
+                                ? ""
+                                : (const char *) edits->header[i].value.p);
+            return text;
+        }
+    }
+    return NULL;
+}
+
+/* The answer to what was last played: BASE_OK when it is released. *status: what is answered otherwise. */
+static inline base_reason_t stage_answer(stage_t *s, unsigned status, const char *type,
+                                         const char *body, unsigned *shown)
+{
+    smart_review_t review;
+    smart_head_t head = {status, base_span_of(type), false};
+    base_reason_t reason = BASE_OK;
+
+    switch (smart_review_start(&review, s->arena, smart_judge_verdict(&s->judge), &s->policy,
+                               &head)) {
+    case SMART_REVIEW_PASS:
+        break;
+    case SMART_REVIEW_REPLACE:
+        reason = review.reason;
+        break;
+    default:
+        reason = smart_review_body(&review, base_span_of(body));
+    }
+    *shown = reason == BASE_OK    ? status
+             : review.status != 0 ? review.status
+                                  : base_reason_info(reason)->status;
+    return reason;
+}
+
+#endif
