@@ -1,0 +1,273 @@
+/*
+ * What the files of this room share: the configuration, and the record of one request.
+ */
+
+#ifndef _NGX_HTTP_SMART_H_INCLUDED_
+#define _NGX_HTTP_SMART_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "smart/smart_answer.h"
+#include "smart/smart_judge.h"
+#include "smart/smart_review.h"
+#include "ngx_http_smart_issuer.h"
+#include "ngx_http_smart_token.h"
+
+
+/* header lists are linked, arrays of typed headers are gone */
+#define NGX_HTTP_SMART_LINKED  (nginx_version >= 1023000)
+
+
+/*
+ * F9: what a launch context header carries, and its default name. CONFIG
+ * smart_context_header renames them by the first column.
+ */
+#define NGX_HTTP_SMART_CONTEXT_HEADERS(X)                                     \
+    X(PATIENT,     "patient",             "X-SMART-Patient")                  \
+    X(ENCOUNTER,   "encounter",           "X-SMART-Encounter")                \
+    X(FHIR_USER,   "fhirUser",            "X-SMART-FHIR-User")                \
+    X(TENANT,      "tenant",              "X-SMART-Tenant")                   \
+    X(INTENT,      "intent",              "X-SMART-Intent")                   \
+    X(BANNER,      "need_patient_banner", "X-SMART-Need-Patient-Banner")      \
+    X(STYLE_URL,   "smart_style_url",     "X-SMART-Style-URL")                \
+    X(FHIR_CONTEXT, "fhirContext",        "X-SMART-FHIR-Context")             \
+    X(SCOPES,      "scopes",              "X-SMART-Scopes")                   \
+    X(CLIENT_ID,   "client_id",           "X-SMART-Client-ID")                \
+    X(SUBJECT,     "subject",             "X-SMART-Subject")                  \
+    X(ISSUER,      "issuer",              "X-SMART-Issuer")                   \
+    X(TOKEN_ID,    "token_id",            "X-SMART-Token-ID")
+
+#define NGX_HTTP_SMART_CONTEXT_ENUM(id, name, header)                         \
+    NGX_HTTP_SMART_CONTEXT_##id,
+typedef enum {
+    NGX_HTTP_SMART_CONTEXT_HEADERS(NGX_HTTP_SMART_CONTEXT_ENUM)
+    NGX_HTTP_SMART_CONTEXT_COUNT
+} ngx_http_smart_context_e;
+#undef NGX_HTTP_SMART_CONTEXT_ENUM
+
+/* of a header's name, by which folded names are compared */
+#define NGX_HTTP_SMART_NAME_MAX  63
+
+
+typedef struct {
+    ngx_str_t                   name;
+    smart_policy_t              policy;
+} ngx_http_smart_policy_block_t;
+
+
+typedef struct {
+    ngx_http_smart_issuers_t    issuers;
+    ngx_array_t                 policies;    /* ngx_http_smart_policy_block_t * */
+    smart_policy_t              policy;      /* without smart_policy */
+    base_arena_t               *arena;       /* of the configuration */
+    ngx_module_t               *proxy;       /* NULL: built without it */
+} ngx_http_smart_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                  enabled;     /* some location has smart */
+    ngx_array_t                 strip;       /* ngx_str_t, folded: renamed headers */
+} ngx_http_smart_srv_conf_t;
+
+
+typedef struct {
+    ngx_flag_t                  enabled;
+    ngx_array_t                *names;       /* ngx_str_t: issuers as written */
+    ngx_http_complex_value_t   *variable;    /* instead of names */
+    ngx_http_smart_issuer_t   **issuers;
+    ngx_uint_t                  issuers_n;
+    ngx_str_t                   policy_name;
+    const smart_policy_t       *policy;
+    u_char                     *file;        /* where `smart` was written */
+    ngx_uint_t                  line;
+    ngx_str_t                   at;          /* the same, as logs have it */
+
+    ngx_http_complex_value_t   *base;
+    ngx_str_t                   path;        /* constant base, without last '/' */
+    ngx_http_complex_value_t   *base_url;
+    smart_base_t               *bases;       /* one per issuer of the main conf */
+
+    ngx_str_t                   header[NGX_HTTP_SMART_CONTEXT_COUNT];
+    ngx_flag_t                  forward_token;
+    ngx_http_complex_value_t   *authorization;
+
+    size_t                      max_token;
+    size_t                      body_buffer;
+    size_t                      response_buffer;
+
+    unsigned                    own:1;       /* `smart` is written here */
+    unsigned                    explicit:1;  /* the path is smart_base's */
+} ngx_http_smart_loc_conf_t;
+
+
+typedef enum {
+    NGX_HTTP_SMART_START,
+    NGX_HTTP_SMART_TOKEN,       /* the principal is wanted */
+    NGX_HTTP_SMART_JUDGE,       /* the judge says what is next */
+    NGX_HTTP_SMART_READING,     /* the body is being read */
+    NGX_HTTP_SMART_PASSED,
+    NGX_HTTP_SMART_DENIED
+} ngx_http_smart_state_e;
+
+
+typedef enum {
+    NGX_HTTP_SMART_UNSEEN,      /* no header has come yet */
+    NGX_HTTP_SMART_PASS,
+    NGX_HTTP_SMART_HOLD,
+    NGX_HTTP_SMART_DONE         /* answered, what else comes is dropped */
+} ngx_http_smart_answer_e;
+
+
+/* A header of ours as it must arrive upstream: exactly once. */
+typedef struct {
+    ngx_str_t                   name;
+    u_char                     *folded;      /* name.len bytes */
+    ngx_str_t                   value;       /* data NULL: must not be there */
+} ngx_http_smart_header_t;
+
+
+/* What was judged and therefore must be sent. */
+typedef struct {
+    ngx_str_t                   method;
+    ngx_str_t                   path;        /* below the base */
+    ngx_str_t                   args;        /* data NULL: no '?' */
+    ngx_array_t                 headers;     /* ngx_http_smart_header_t */
+} ngx_http_smart_sent_t;
+
+
+/*
+ * The record of one request, main or sub. It hangs on a pool cleanup, since internal redirects wipe r->ctx: the verdict
+ * is sticky (DESIGN). Obligations only add up.
+ */
+typedef struct ngx_http_smart_ctx_s  ngx_http_smart_ctx_t;
+
+struct ngx_http_smart_ctx_s {
+    ngx_http_request_t         *request;
+    ngx_http_smart_loc_conf_t  *conf;        /* of the location that judged last */
+    ngx_uint_t                  state;       /* ngx_http_smart_state_e */
+    base_reason_t               reason;      /* why it was denied */
+    base_arena_t               *arena;
+
+    ngx_http_smart_issuer_t   **issuers;
+    ngx_uint_t                  issuers_n;
+    ngx_http_smart_identity_t   identity;
+    base_span_t                 token;
+    ngx_str_t                   uri;         /* as judged, to see a change */
+    ngx_str_t                   query;
+    smart_base_t               *base;
+    smart_message_t             message;
+    smart_judge_t               judge;
+    smart_verdict_t             verdict;     /* of all judgements, joined */
+
+    ngx_http_smart_sent_t       sent;
+    ngx_http_handler_pt         content_handler;
+    ngx_int_t                 (*create_request)(ngx_http_request_t *r);
+    ngx_int_t                 (*create_key)(ngx_http_request_t *r);
+
+    ngx_uint_t                  answer;      /* ngx_http_smart_answer_e */
+    smart_review_t              review;
+    u_char                     *held;
+    size_t                      held_n;
+    size_t                      held_size;
+
+    unsigned                    judged:1;    /* the verdict is in force */
+    unsigned                    guarded:1;   /* the content handler is wrapped */
+    unsigned                    verified:1;  /* what is sent was compared */
+    unsigned                    answering:1; /* our own answer passes the filters */
+    unsigned                    inherited:1; /* a clone's, of its parent's verdict */
+    unsigned                    logged:1;
+};
+
+
+/* Spans and strings are the same thing under two names. */
+static ngx_inline base_span_t
+ngx_http_smart_span(ngx_str_t *s)
+{
+    base_span_t  span;
+
+    span.p = s->data;
+    span.n = s->len;
+
+    return span;
+}
+
+static ngx_inline ngx_str_t
+ngx_http_smart_str(base_span_t span)
+{
+    ngx_str_t  s;
+
+    s.len = span.n;
+    s.data = (u_char *) span.p;
+
+    return s;
+}
+
+
+/* configuration */
+void *ngx_http_smart_create_main_conf(ngx_conf_t *cf);
+char *ngx_http_smart_init_main_conf(ngx_conf_t *cf, void *conf);
+void *ngx_http_smart_create_srv_conf(ngx_conf_t *cf);
+void *ngx_http_smart_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_smart_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+char *ngx_http_smart_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_smart_base_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_smart_base_url_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_smart_context_header_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_smart_authorization_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_smart_policy_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+smart_base_t *ngx_http_smart_base(ngx_http_request_t *r,
+    ngx_http_smart_loc_conf_t *slcf, ngx_http_smart_issuer_t *issuer);
+
+/* strip */
+ngx_int_t ngx_http_smart_strip_handler(ngx_http_request_t *r);
+
+/* judge: the PRECONTENT handler; the record of a request, NULL for none */
+ngx_int_t ngx_http_smart_handler(ngx_http_request_t *r);
+ngx_http_smart_ctx_t *ngx_http_smart_find(ngx_http_request_t *r);
+ngx_http_smart_ctx_t *ngx_http_smart_record(ngx_http_request_t *r);
+
+/* body: NGX_DONE: being read, the phases run again afterwards */
+ngx_int_t ngx_http_smart_body_read(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx);
+ngx_int_t ngx_http_smart_body_whole(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, base_span_t *body);
+ngx_int_t ngx_http_smart_body_replace(ngx_http_request_t *r, base_span_t body);
+
+/* guard */
+ngx_int_t ngx_http_smart_guard(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, ngx_http_smart_loc_conf_t *slcf);
+
+/* answer: our own, header and body. `replace`: instead of what a content handler sends; `status` 0: the reason's own */
+ngx_int_t ngx_http_smart_deny(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    base_reason_t reason);
+ngx_int_t ngx_http_smart_preflight(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx);
+ngx_int_t ngx_http_smart_replace(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, base_reason_t reason, ngx_uint_t status);
+
+/* response */
+ngx_int_t ngx_http_smart_response_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_smart_next_header(ngx_http_request_t *r);
+ngx_int_t ngx_http_smart_next_body(ngx_http_request_t *r, ngx_chain_t *in);
+
+/* variables */
+ngx_int_t ngx_http_smart_add_variables(ngx_conf_t *cf);
+
+/* log: one line for a denial; what the operator's configuration did. `what` is a constant */
+void ngx_http_smart_log_denial(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, base_reason_t reason);
+void ngx_http_smart_log_fault(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    const char *what);
+
+
+extern ngx_module_t  ngx_http_smart_module;
+
+
+#endif /* _NGX_HTTP_SMART_H_INCLUDED_ */

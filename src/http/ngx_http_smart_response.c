@@ -1,0 +1,359 @@
+/*
+ * The answer. Under an obligation header and body are held, judged by smart_review, and released as they came or replaced by our own
+ * answer. It moves bytes; it decides nothing (nginx-mechanisms 8).
+ */
+
+#include "ngx_http_smart.h"
+
+
+#define NGX_HTTP_SMART_HELD_MIN  16384
+
+
+static ngx_int_t ngx_http_smart_header_filter(ngx_http_request_t *r);
+static base_reason_t ngx_http_smart_head(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx);
+static ngx_int_t ngx_http_smart_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static base_reason_t ngx_http_smart_hold(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, ngx_buf_t *b);
+static ngx_int_t ngx_http_smart_finish(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx);
+static ngx_int_t ngx_http_smart_release(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx);
+static void ngx_http_smart_consume(ngx_chain_t *in);
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+ngx_int_t
+ngx_http_smart_response_init(ngx_conf_t *cf)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_smart_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_smart_body_filter;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_smart_next_header(ngx_http_request_t *r)
+{
+    return ngx_http_next_header_filter(r);
+}
+
+
+ngx_int_t
+ngx_http_smart_next_body(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    return ngx_http_next_body_filter(r, in);
+}
+
+
+static ngx_int_t
+ngx_http_smart_header_filter(ngx_http_request_t *r)
+{
+    base_reason_t          reason;
+    ngx_http_smart_ctx_t  *ctx;
+
+    ctx = ngx_http_smart_find(r);
+
+    if (ctx == NULL || ctx->answering) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    ctx->answer = NGX_HTTP_SMART_UNSEEN;
+    ctx->held_n = 0;
+
+    reason = ctx->reason;
+
+    if (reason == BASE_OK && ctx->judged) {
+        reason = ngx_http_smart_head(r, ctx);
+    }
+
+    if (reason != BASE_OK) {
+        return ngx_http_smart_replace(r, ctx, reason, ctx->review.status);
+    }
+
+    if (ctx->answer != NGX_HTTP_SMART_HOLD) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    /* the header goes when the body was judged */
+
+    r->main_filter_need_in_memory = 1;
+    r->filter_need_in_memory = 1;
+
+    r->allow_ranges = 0;
+    ngx_http_clear_accept_ranges(r);
+
+    return NGX_OK;
+}
+
+
+/* True for what nginx itself says instead of an upstream's answer: 502, 504, 413 ... */
+
+static ngx_uint_t
+ngx_http_smart_is_own_page(ngx_http_request_t *r)
+{
+    return r->err_status
+           && (r->upstream == NULL || r->upstream->headers_in.status_n == 0);
+}
+
+
+static base_reason_t
+ngx_http_smart_head(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
+{
+    smart_head_t  head;
+
+    ngx_memzero(&ctx->review, sizeof(smart_review_t));
+
+    if (ngx_http_smart_is_own_page(r)) {
+        ctx->answer = NGX_HTTP_SMART_PASS;
+
+        /* where no error_page took over */
+
+        if (!r->internal && (r->headers_out.status == NGX_HTTP_BAD_GATEWAY
+                         || r->headers_out.status == NGX_HTTP_GATEWAY_TIME_OUT))
+        {
+            ctx->review.status = (unsigned) r->headers_out.status;
+            return BASE_UPSTREAM_UNAVAILABLE;
+        }
+
+        return BASE_OK;
+    }
+
+    if (ctx->guarded && !ctx->verified) {
+        ngx_http_smart_log_fault(r, ctx, "an answer came from a handler that "
+                                 "is no proxy_pass");
+        return BASE_NOT_AS_JUDGED;
+    }
+
+    /* a tunnel would pass by every check */
+
+    if (r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS) {
+        return BASE_ANSWER_STATUS;
+    }
+
+    ngx_memzero(&head, sizeof(smart_head_t));
+
+    head.status = (unsigned) r->headers_out.status;
+
+    if (r->headers_out.content_type.len) {
+        head.content_type = ngx_http_smart_span(&r->headers_out.content_type);
+    }
+
+    if (r->headers_out.content_encoding) {
+        head.content_encoded =
+                 !base_span_is_nocase(ngx_http_smart_span(
+                              &r->headers_out.content_encoding->value), "identity");
+    }
+
+    switch (smart_review_start(&ctx->review, ctx->arena, &ctx->verdict,
+                               ctx->conf->policy, &head))
+    {
+    case SMART_REVIEW_PASS:
+        ctx->answer = NGX_HTTP_SMART_PASS;
+        return BASE_OK;
+
+    case SMART_REVIEW_HOLD:
+        ctx->answer = NGX_HTTP_SMART_HOLD;
+        return BASE_OK;
+
+    default:
+        return ctx->review.reason ? ctx->review.reason : BASE_INTERNAL;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_smart_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_uint_t             last, flush;
+    ngx_chain_t           *cl;
+    base_reason_t          reason;
+    ngx_http_smart_ctx_t  *ctx;
+
+    ctx = ngx_http_smart_find(r);
+
+    if (ctx == NULL || ctx->answering
+        || ctx->answer == NGX_HTTP_SMART_PASS
+        || ctx->answer == NGX_HTTP_SMART_UNSEEN)
+    {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    if (ctx->answer == NGX_HTTP_SMART_DONE) {
+        ngx_http_smart_consume(in);
+
+        return r->header_only ? NGX_OK : ngx_http_next_body_filter(r, NULL);
+    }
+
+    last = 0;
+    flush = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+        reason = ngx_http_smart_hold(r, ctx, cl->buf);
+
+        if (reason != BASE_OK) {
+            ngx_http_smart_consume(in);
+            return ngx_http_smart_replace(r, ctx, reason, 0);
+        }
+
+        last |= cl->buf->last_buf
+                || (r != r->main && cl->buf->last_in_chain);
+        flush |= cl->buf->flush;
+    }
+
+    if (last) {
+        return ngx_http_smart_finish(r, ctx);
+    }
+
+    /* the upstream broke off: this flush is the last call there is, and without an answer here the client would get none */
+
+    if (flush && r->upstream && r->upstream->peer.connection == NULL
+        && !r->cached)
+    {
+        return ngx_http_smart_replace(r, ctx, BASE_ANSWER_TRUNCATED, 0);
+    }
+
+    return NGX_OK;
+}
+
+
+/* Appends to what is held. Everything is consumed: nginx has a few buffers only, and would wait for them. */
+
+static base_reason_t
+ngx_http_smart_hold(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    ngx_buf_t *b)
+{
+    u_char  *p;
+    size_t   n, size, limit;
+
+    if (ngx_buf_special(b)) {
+        return BASE_OK;
+    }
+
+    if (!ngx_buf_in_memory(b)) {
+        return BASE_ANSWER_BROKEN;
+    }
+
+    n = (size_t) (b->last - b->pos);
+    limit = ctx->conf->response_buffer;
+
+    if (n > limit - ctx->held_n) {
+        return BASE_ANSWER_TOO_LARGE;
+    }
+
+    if (n > ctx->held_size - ctx->held_n) {
+        size = ngx_max(ctx->held_size * 2, NGX_HTTP_SMART_HELD_MIN);
+
+        if (r->headers_out.content_length_n > (off_t) size) {
+            size = (size_t) ngx_min(r->headers_out.content_length_n,
+                                    (off_t) limit);
+        }
+
+        size = ngx_min(ngx_max(size, ctx->held_n + n), limit);
+
+        p = ngx_palloc(r->pool, size);
+        if (p == NULL) {
+            return BASE_NO_MEMORY;
+        }
+
+        if (ctx->held) {
+            ngx_memcpy(p, ctx->held, ctx->held_n);
+            (void) ngx_pfree(r->pool, ctx->held);
+        }
+
+        ctx->held = p;
+        ctx->held_size = size;
+    }
+
+    ngx_memcpy(ctx->held + ctx->held_n, b->pos, n);
+    ctx->held_n += n;
+
+    b->pos = b->last;
+
+    if (b->in_file) {
+        b->file_pos = b->file_last;
+    }
+
+    return BASE_OK;
+}
+
+
+static ngx_int_t
+ngx_http_smart_finish(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
+{
+    base_reason_t  reason;
+
+    if (r->headers_out.content_length_n >= 0
+        && r->headers_out.content_length_n != (off_t) ctx->held_n)
+    {
+        return ngx_http_smart_replace(r, ctx, BASE_ANSWER_TRUNCATED, 0);
+    }
+
+    reason = smart_review_body(&ctx->review,
+                               base_span_make(ctx->held ? (void *) ctx->held : "",
+                                              ctx->held_n));
+
+    if (reason != BASE_OK) {
+        return ngx_http_smart_replace(r, ctx, reason, ctx->review.status);
+    }
+
+    return ngx_http_smart_release(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_smart_release(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
+
+    ctx->answer = NGX_HTTP_SMART_DONE;
+
+    /* HEAD is told the length that GET would be (L12) */
+
+    r->headers_out.content_length_n = (off_t) ctx->held_n;
+
+    rc = ngx_http_next_header_filter(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = ctx->held;
+    b->last = ctx->held + ctx->held_n;
+    b->memory = ctx->held_n ? 1 : 0;
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_next_body_filter(r, &out);
+}
+
+
+static void
+ngx_http_smart_consume(ngx_chain_t *in)
+{
+    for ( ; in; in = in->next) {
+        in->buf->pos = in->buf->last;
+
+        if (in->buf->in_file) {
+            in->buf->file_pos = in->buf->file_last;
+        }
+    }
+}

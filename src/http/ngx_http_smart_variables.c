@@ -1,0 +1,300 @@
+/*
+ * Variables: what the record of the request says. None is cacheable, since a verdict may come after the first look.
+ */
+
+#include "smart/smart_context.h"
+#include "ngx_http_smart.h"
+
+
+typedef base_span_t (*ngx_http_smart_fact_pt)(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, const smart_claims_t *claims);
+
+
+static ngx_int_t ngx_http_smart_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_smart_claim_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_smart_item_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+
+/* Of a subrequest that nobody judged: what is known of the request it belongs to. */
+
+static ngx_http_smart_ctx_t *
+ngx_http_smart_variable_ctx(ngx_http_request_t *r)
+{
+    ngx_http_smart_ctx_t  *ctx;
+
+    for ( ; r; r = r->parent) {
+        ctx = ngx_http_smart_find(r);
+
+        if (ctx) {
+            return ctx;
+        }
+    }
+
+    return NULL;
+}
+
+
+static base_span_t
+ngx_http_smart_fact_status(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    const smart_claims_t *claims)
+{
+    if (ctx == NULL) {
+        return BASE_SPAN("OFF");
+    }
+
+    if (ctx->reason != BASE_OK) {
+        return BASE_SPAN("DENIED");
+    }
+
+    if (ctx->state == NGX_HTTP_SMART_PASSED) {
+        return BASE_SPAN("PASSED");
+    }
+
+    return base_span_make(NULL, 0);
+}
+
+
+static base_span_t
+ngx_http_smart_fact_reason(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    const smart_claims_t *claims)
+{
+    if (ctx == NULL || (ctx->reason == BASE_OK && !ctx->judged)) {
+        return base_span_make(NULL, 0);
+    }
+
+    return base_span_of(base_reason_info(ctx->reason)->name);
+}
+
+
+static base_span_t
+ngx_http_smart_fact_rule(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    const smart_claims_t *claims)
+{
+    return base_span_of(ctx ? ctx->verdict.rule : NULL);
+}
+
+
+static base_span_t
+ngx_http_smart_fact_interaction(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, const smart_claims_t *claims)
+{
+    return base_span_of(ctx ? ctx->verdict.interaction : NULL);
+}
+
+
+static base_span_t
+ngx_http_smart_fact_resource_type(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, const smart_claims_t *claims)
+{
+    return ctx ? ctx->verdict.type : base_span_make(NULL, 0);
+}
+
+
+static base_span_t
+ngx_http_smart_fact_issuer(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    const smart_claims_t *claims)
+{
+    return claims ? smart_principal_issuer(ctx->identity.principal)
+                  : base_span_make(NULL, 0);
+}
+
+
+static base_span_t
+ngx_http_smart_fact_scope(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    const smart_claims_t *claims)
+{
+    return claims ? smart_principal_scope_text(ctx->identity.principal)
+                  : base_span_make(NULL, 0);
+}
+
+
+static base_span_t
+ngx_http_smart_fact_patient(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    const smart_claims_t *claims)
+{
+    base_span_t  ids[SMART_PATIENTS_MAX];
+
+    /* several are not one: nothing is said rather than half of it */
+
+    if (claims == NULL
+        || smart_context_patients(claims, ctx->base, ids) != 1)
+    {
+        return base_span_make(NULL, 0);
+    }
+
+    return ids[0];
+}
+
+
+static base_span_t
+ngx_http_smart_fact_encounter(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    const smart_claims_t *claims)
+{
+    return claims ? smart_context_encounter(claims, ctx->base)
+                  : base_span_make(NULL, 0);
+}
+
+
+#define NGX_HTTP_SMART_CLAIM_FACT(field)                                      \
+    static base_span_t                                                        \
+    ngx_http_smart_fact_##field(ngx_http_request_t *r,                        \
+        ngx_http_smart_ctx_t *ctx, const smart_claims_t *claims)              \
+    {                                                                         \
+        return claims ? claims->field : base_span_make(NULL, 0);              \
+    }
+
+NGX_HTTP_SMART_CLAIM_FACT(subject)
+NGX_HTTP_SMART_CLAIM_FACT(client_id)
+NGX_HTTP_SMART_CLAIM_FACT(token_id)
+NGX_HTTP_SMART_CLAIM_FACT(fhir_user)
+NGX_HTTP_SMART_CLAIM_FACT(tenant)
+NGX_HTTP_SMART_CLAIM_FACT(intent)
+
+#undef NGX_HTTP_SMART_CLAIM_FACT
+
+
+#define NGX_HTTP_SMART_VARIABLE(name)                                         \
+    { ngx_string("smart_" #name), NULL, ngx_http_smart_variable,              \
+      (uintptr_t) ngx_http_smart_fact_##name, NGX_HTTP_VAR_NOCACHEABLE, 0 }
+
+static ngx_http_variable_t  ngx_http_smart_variables[] = {
+
+    NGX_HTTP_SMART_VARIABLE(status),
+    NGX_HTTP_SMART_VARIABLE(reason),
+    NGX_HTTP_SMART_VARIABLE(rule),
+    NGX_HTTP_SMART_VARIABLE(issuer),
+    NGX_HTTP_SMART_VARIABLE(subject),
+    NGX_HTTP_SMART_VARIABLE(client_id),
+    NGX_HTTP_SMART_VARIABLE(scope),
+    NGX_HTTP_SMART_VARIABLE(token_id),
+    NGX_HTTP_SMART_VARIABLE(patient),
+    NGX_HTTP_SMART_VARIABLE(encounter),
+    NGX_HTTP_SMART_VARIABLE(fhir_user),
+    NGX_HTTP_SMART_VARIABLE(tenant),
+    NGX_HTTP_SMART_VARIABLE(intent),
+    NGX_HTTP_SMART_VARIABLE(interaction),
+    NGX_HTTP_SMART_VARIABLE(resource_type),
+
+    { ngx_string("smart_context_"), NULL, ngx_http_smart_item_variable, 0,
+      NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
+
+    { ngx_string("smart_claim_"), NULL, ngx_http_smart_claim_variable, 0,
+      NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
+
+      ngx_http_null_variable
+};
+
+#undef NGX_HTTP_SMART_VARIABLE
+
+
+ngx_int_t
+ngx_http_smart_add_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_http_smart_variables; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_smart_variable_value(ngx_http_variable_value_t *v, base_span_t value)
+{
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = value.p == NULL;
+    v->data = (u_char *) value.p;
+    v->len = (unsigned) (value.n & 0xfffffff);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_smart_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    const smart_claims_t    *claims;
+    ngx_http_smart_ctx_t    *ctx;
+    ngx_http_smart_fact_pt   fact;
+
+    fact = (ngx_http_smart_fact_pt) data;
+    ctx = ngx_http_smart_variable_ctx(r);
+
+    claims = (ctx && ctx->identity.principal)
+             ? smart_principal_claims(ctx->identity.principal) : NULL;
+
+    return ngx_http_smart_variable_value(v, fact(r, ctx, claims));
+}
+
+
+/* $smart_claim_<name>: names in variables are lower case, as the name in the configuration is made by nginx */
+
+static ngx_int_t
+ngx_http_smart_claim_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t              *name = (ngx_str_t *) data;
+    base_span_t             claim, value;
+    ngx_http_smart_ctx_t   *ctx;
+
+    ctx = ngx_http_smart_variable_ctx(r);
+    value = base_span_make(NULL, 0);
+
+    if (ctx && ctx->identity.principal) {
+        claim = base_span_sub(ngx_http_smart_span(name),
+                              sizeof("smart_claim_") - 1, name->len);
+        value = smart_claims_extra(
+                        smart_principal_claims(ctx->identity.principal), claim);
+    }
+
+    return ngx_http_smart_variable_value(v, value);
+}
+
+
+static ngx_int_t
+ngx_http_smart_item_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t                 *name = (ngx_str_t *) data;
+    ngx_uint_t                 i;
+    base_span_t                type, value;
+    ngx_http_smart_ctx_t      *ctx;
+    const fhir_definitions_t  *defs;
+
+    ctx = ngx_http_smart_variable_ctx(r);
+    value = base_span_make(NULL, 0);
+
+    if (ctx == NULL || ctx->identity.principal == NULL) {
+        return ngx_http_smart_variable_value(v, value);
+    }
+
+    type = base_span_sub(ngx_http_smart_span(name),
+                         sizeof("smart_context_") - 1, name->len);
+    defs = ctx->conf->policy->definitions;
+
+    /* nginx lowers the names of variables */
+
+    for (i = 0; i < defs->n_types; i++) {
+        if (base_span_is_nocase(type, defs->types[i].name)) {
+            value = smart_context_item(
+                         smart_principal_claims(ctx->identity.principal),
+                         ctx->base, base_span_of(defs->types[i].name));
+            break;
+        }
+    }
+
+    return ngx_http_smart_variable_value(v, value);
+}
