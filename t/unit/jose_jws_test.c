@@ -39,6 +39,9 @@ static base_reason_t verify_algs(const char *token, const jose_jwk_set_t *set, u
     if (reason == BASE_OK) {
         reason = jose_jws_verify(&jws, set, algs);
     }
+    if (ERR_peek_error() != 0) {
+        mint_fail("an entry is left in OpenSSL's error queue");
+    }
     base_arena_free(arena);
     return reason;
 }
@@ -375,7 +378,7 @@ static void is_signature(const char *input, const unsigned char *raw, size_t n,
 static void test_ecdsa_form(void)
 {
     char *input = mint_input("{\"alg\":\"ES256\"}", PAYLOAD);
-    unsigned char der[100], raw[200], bad[200] = {0};
+    unsigned char der[100], raw[200], bad[1000] = {0};
     size_t der_n = mint_sign(p256, "SHA256", false, 0, input, der, sizeof(der));
 
     (void) mint_raw_ecdsa(der, der_n, 32, raw);
@@ -407,6 +410,8 @@ static void test_ecdsa_form(void)
     is_signature(input, bad, 64, BASE_TOKEN_SIGNATURE, "r = s = n");
     memset(bad, 0xff, 64);
     is_signature(input, bad, 64, BASE_TOKEN_SIGNATURE, "all ones");
+    memset(bad, 0x11, sizeof(bad));
+    is_signature(input, bad, sizeof(bad), BASE_TOKEN_SIGNATURE, "1000 octets");
     is_signature(input, raw, 64, BASE_OK, "control: still r || s");
 }
 

@@ -233,6 +233,8 @@ static void test_slash(void)
     ok(!jwt.audience_slash_only, "another audience is not told");
     is_int(check_aud("[\"" AUD "/\",\"" AUD "\"]"), BASE_OK, "one of both");
     ok(!jwt.audience_slash_only, "nothing to tell then");
+    is_int(check_aud("[\"" AUD "/\",\"api://second\"]"), BASE_OK, "the other audience");
+    ok(!jwt.audience_slash_only, "nothing to tell, either");
     is_int(check("{\"iss\":\"" ISS "\",\"aud\":\"" AUD "/\",\"exp\":1}"), BASE_TOKEN_EXPIRED,
            "expired, too");
     ok(!jwt.audience_slash_only, "then the slash is not the only fault");
