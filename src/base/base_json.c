@@ -176,7 +176,7 @@ static base_json_event_t close_level(base_json_t *js, input_t *in)
 static base_json_event_t string_part(base_json_t *js, const unsigned char *from,
                                      const unsigned char *to)
 {
-    js->text = base_span_make(from, (size_t) (to - from));
+    js->text = (base_span_t){from, (size_t) (to - from)};
     js->last = false;
     if (!js->_key) {
         return BASE_JSON_STRING;
