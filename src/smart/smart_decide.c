@@ -160,22 +160,38 @@ static void decide_instance(decision_t *d)
     allow(d, "D9");
 }
 
+/* R4 lists Group beside Patient as a target of `patient`; yet a bare id there is a Patient's, as in what we append (C19). */
+static bool is_patient_parameter(const fhir_type_t *type, const fhir_parameter_t *parameter)
+{
+    return type->narrowing.parameter != NULL && !type->narrowing.value_has_type &&
+           strcmp(type->narrowing.parameter, parameter->name) == 0;
+}
+
+/* True when a bare id can only be a Patient's: FHIR's `patient` parameters list Group as well, and yet read Patients alone. */
+static bool takes_patients_only(const fhir_parameter_t *parameter)
+{
+    unsigned i;
+
+    for (i = 0; parameter != NULL && i < parameter->paths.n; i++) {
+        if (parameter->paths.rows[i].target == NULL ||
+            strcmp(parameter->paths.rows[i].target, "Patient") != 0) {
+            break;
+        }
+    }
+    return parameter != NULL &&
+           (strcmp(parameter->name, "patient") == 0 || (i > 0 && i == parameter->paths.n));
+}
+
 /* True when one alternative of a subject-type parameter names a Patient other than those of the cover (C15, C18). */
 static bool alternative_is_other(const smart_cover_t *cover, const fhir_parameter_t *parameter,
                                  base_span_t value)
 {
     static const base_span_t patient = BASE_SPAN_LIT("Patient");
     fhir_reference_t reference;
-    const fhir_type_t *type = cover->type;
-    fhir_type_set_t only = {{0}};
 
     fhir_reference_parse(value, &reference);
     if (reference.kind == FHIR_REFERENCE_BARE) {
-        if (strcmp(type->name, "Patient") == 0) {
-            return !smart_cover_has_patient(cover, reference.id);
-        }
-        fhir_type_set_add(&only, cover->patient);
-        return parameter != NULL && memcmp(&only, &parameter->targets, sizeof(only)) == 0 &&
+        return (strcmp(cover->type->name, "Patient") == 0 || takes_patients_only(parameter)) &&
                !smart_cover_has_patient(cover, reference.id);
     }
     return base_span_eq(reference.type, patient) &&
