@@ -1,16 +1,18 @@
 /*
- * The scanner against jansson: same documents accepted, same contents, and the same however the input is cut or
- * parts of it are passed over.
+ * The scanner against jansson: same documents accepted, same contents, and the same however the
+ * input is cut or parts of it are passed over.
  *
  * Input: 4 bytes that seed cuts and skips, then the document.
  *
- * jansson (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY) differs on purpose in these, and only these:
+ * jansson (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY) differs in these, and only these:
  * - depth: 2048 there, 64 here. A document refused here for its depth is not compared.
- * - numbers: integers beyond 64 bits and reals beyond double are refused there (numeric_overflow); here
- *   numbers are text (RFC 8259 section 6 sets no limit). A document refused there for this is not compared.
+ * - numbers: integers beyond 64 bits and reals beyond double are refused there (numeric_overflow);
+ *   here numbers are text (RFC 8259 section 6 sets no limit). A document refused there for this is
+ *   not compared.
  * - members: bounded here by the caller's table; the table here is too large to be met.
- * - U+0000: refused here wherever it stands. There, too, in strings (for want of JSON_ALLOW_NUL), but a NUL byte just behind a
- *   number or literal is lost ("1\0" reads as 1), so documents with a NUL byte are only checked to be refused here.
+ * - U+0000: refused here wherever it stands. There, too, in strings (for want of JSON_ALLOW_NUL),
+ *   but a NUL byte just behind a number or literal is lost ("1\0" reads as 1), so documents with a
+ *   NUL byte are only checked to be refused here.
  */
 
 #include "base/base_json.h"
@@ -186,7 +188,7 @@ static size_t behind(const trace_t *t, size_t i)
     return i;
 }
 
-/* All that was not passed over comes, in the same order, unchanged; nothing that was passed over does. */
+/* What was not passed over comes, in the same order, unchanged; what was passed over does not. */
 static void check_within(const trace_t *all, const trace_t *some)
 {
     size_t i = 0;
@@ -231,7 +233,7 @@ static void check_text(base_span_t text, const char *p, size_t n)
     CHECK(base_span_eq(text, base_span_make(p, n)));
 }
 
-/* Compares from token i on with jansson's value; returns the token behind it. Recursion is bounded by our depth of 64. */
+/* Compares from token i on; returns the token behind the value. Recursion: our depth of 64. */
 static size_t check_value(const trace_t *t, size_t i, json_t *value)
 {
     const char *key;

@@ -64,8 +64,8 @@ void base_arena_free(base_arena_t *arena)
 }
 
 /*
- * A new block. One made for a large piece has no room left: it goes behind the head, so that small pieces keep
- * filling the block they were in.
+ * A new block. One made for a large piece has no room left: it goes behind the head, so that small
+ * pieces keep filling the block they were in.
  */
 static block_t *add_block(base_arena_t *arena, size_t size)
 {

@@ -1,8 +1,8 @@
 /*
  * base_utf8: UTF-8 one byte at a time (RFC 3629 section 4, Unicode table 3-7).
  *
- * A state says what may come next; it survives any cut of the input. Overlong forms, surrogates and everything
- * beyond U+10FFFF have no path through the table.
+ * A state says what may come next; it survives any cut of the input. Overlong forms, surrogates
+ * and everything beyond U+10FFFF have no path through the table.
  */
 
 #ifndef BASE_UTF8_H

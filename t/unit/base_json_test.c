@@ -1,7 +1,8 @@
 /*
- * The scanner: a corpus of files named by what is expected (y_ accepted, n_<reason>_ refused with that reason, i_ the choice is ours
- * and must only be the same everywhere), each read whole, byte by byte, and in every two pieces, each with parts
- * passed over; then the promises of the header one by one.
+ * The scanner: a corpus of files named by what is expected (y_ accepted, n_<reason>_ refused with
+ * that reason, i_ the choice is ours and must only be the same everywhere), each read whole, byte by
+ * byte, and in every two pieces, each with parts passed over; then the promises of the header one
+ * by one.
  */
 
 #define _POSIX_C_SOURCE 200809L
@@ -317,7 +318,7 @@ static void test_corpus(void)
     free(entries);
 }
 
-/* Reads in one piece and writes the events as text: parts in parentheses, '~' behind those that are not the last. */
+/* The events as text: parts in parentheses, '~' behind those that are not the last. */
 static const char *events_of(const char *text, size_t step)
 {
     static const char *const names[] = {"", "", "{", "}", "[", "]", "k", "s", "n", "t", "f", "0"};

@@ -37,7 +37,7 @@ static bool error_has_status(const base_reason_info_t *row)
     return row->error[0] == '\0' || row->status == 400;
 }
 
-/* Who is at fault shows in the status: a client is never told 5xx for what it did, nor 4xx for what we did. */
+/* A client is never told 5xx for what it did, nor 4xx for what we did. */
 static bool fault_fits(const base_reason_info_t *row)
 {
     switch (row->fault) {
