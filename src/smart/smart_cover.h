@@ -24,7 +24,6 @@ typedef struct {
 /* A small value to pass around; what it points to belongs to the grants. */
 typedef struct {
     const fhir_type_t *type;
-    const fhir_type_t *patient; /* the type Patient */
     unsigned letter;
     bool is_true;
     bool linked; /* linked_patients allow: Patient.link counts (D3) */

@@ -160,13 +160,6 @@ static void decide_instance(decision_t *d)
     allow(d, "D9");
 }
 
-/* R4 lists Group beside Patient as a target of `patient`; yet a bare id there is a Patient's, as in what we append (C19). */
-static bool is_patient_parameter(const fhir_type_t *type, const fhir_parameter_t *parameter)
-{
-    return type->narrowing.parameter != NULL && !type->narrowing.value_has_type &&
-           strcmp(type->narrowing.parameter, parameter->name) == 0;
-}
-
 /* True when a bare id can only be a Patient's: FHIR's `patient` parameters list Group as well, and yet read Patients alone. */
 static bool takes_patients_only(const fhir_parameter_t *parameter)
 {

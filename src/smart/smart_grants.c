@@ -348,7 +348,6 @@ smart_cover_t smart_grants_cover(const smart_grants_t *grants, unsigned letter,
     unsigned at = letter_at(letter), by;
 
     cover.type = type;
-    cover.patient = fhir_type_find(grants->policy->definitions, BASE_SPAN("Patient"));
     cover.letter = letter;
     cover.base = &grants->base;
     cover.is_true = fhir_type_set_has(&grants->granted[at], type);

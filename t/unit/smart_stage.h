@@ -142,10 +142,9 @@ static inline const char *stage_header(const stage_t *s, const char *name)
 
     for (i = 0; i < edits->header_n; i++) {
         if (strcmp(edits->header[i].name, name) == 0) {
-            (void) snprintf(text, sizeof(text), "%.*s", (int) edits->header[i].value.n,
-                            edits->header[i].value.p == NULL
-                                ? ""
-                                : (const char *) edits->header[i].value.p);
+            (void) snprintf(
+                text, sizeof(text), "%.*s", (int) edits->header[i].value.n,
+                edits->header[i].value.p == NULL ? "" : (const char *) edits->header[i].value.p);
             return text;
         }
     }
@@ -160,8 +159,8 @@ static inline base_reason_t stage_answer(stage_t *s, unsigned status, const char
     smart_head_t head = {status, base_span_of(type), false};
     base_reason_t reason = BASE_OK;
 
-    switch (smart_review_start(&review, s->arena, smart_judge_verdict(&s->judge), &s->policy,
-                               &head)) {
+    switch (
+        smart_review_start(&review, s->arena, smart_judge_verdict(&s->judge), &s->policy, &head)) {
     case SMART_REVIEW_PASS:
         break;
     case SMART_REVIEW_REPLACE:

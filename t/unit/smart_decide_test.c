@@ -1,0 +1,171 @@
+/*
+ * t/cases/decide.jsonl through smart_judge: one case a line.
+ *
+ * {"scope","patient","user"} or {"claims"}: the token; none of them: no token. "policy": entries. "request": method and path. "headers":
+ * accept, prefer, content-type, if-none-exist, if-none-match. "body": what the judge gets when it asks. Expected: "step" (send, refuse,
+ * answer), "reason" (default ok), "rule", "obligations" (default none), "missing", "query" and "form" as sent, "method" as sent.
+ */
+
+#include "unit.h"
+
+#include "smart_stage.h"
+
+#include "smart/smart_explain.h"
+
+#ifndef CASES
+#define CASES "t/cases/decide.jsonl"
+#endif
+
+static const char *const steps[] = {"refuse", "send", "answer", "body", "read"};
+
+static const char *text_of(const json_t *c, const char *name)
+{
+    return json_string_value(json_object_get(c, name));
+}
+
+static base_span_t header_of(const json_t *c, const char *name)
+{
+    return base_span_of(text_of(json_object_get(c, "headers"), name));
+}
+
+static void set_token(stage_t *s, const json_t *c)
+{
+    const json_t *claims = json_object_get(c, "claims");
+    char *text;
+
+    if (claims != NULL) {
+        text = json_dumps(claims, 0);
+        (void) stage_claims(s, text);
+        free(text);
+    } else if (json_object_get(c, "scope") != NULL) {
+        (void) stage_token(s, text_of(c, "scope"), text_of(c, "patient"), text_of(c, "user"));
+    }
+}
+
+static bool set_policy(stage_t *s, const json_t *c)
+{
+    const json_t *entries = json_object_get(c, "policy");
+    size_t i;
+
+    for (i = 0; i < json_array_size(entries); i++) {
+        if (!stage_policy(s, json_string_value(json_array_get(entries, i)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static smart_message_t message_of(const json_t *c)
+{
+    smart_message_t message = stage_message(text_of(c, "request"));
+
+    message.accept = header_of(c, "accept");
+    message.prefer = header_of(c, "prefer");
+    message.fhir.content_type = header_of(c, "content-type");
+    message.fhir.if_none_exist = header_of(c, "if-none-exist");
+    message.fhir.if_none_match = header_of(c, "if-none-match");
+    message.fhir.has_body = json_object_get(c, "body") != NULL;
+    return message;
+}
+
+static bool span_fits(const json_t *c, const char *name, base_span_t got)
+{
+    const char *expected = text_of(c, name);
+
+    return json_object_get(c, name) == NULL ||
+           (expected == NULL ? got.n == 0 : base_span_is(got, expected));
+}
+
+static const char *written(char *memory, size_t size, const smart_verdict_t *verdict, bool missing)
+{
+    base_writer_t w;
+    base_span_t out = {NULL, 0};
+
+    base_writer_init(&w, memory, size - 1);
+    if (!missing) {
+        smart_explain_obligations(verdict->obligations, &w);
+    } else if (verdict->missing.letter != 0) {
+        smart_scope_write(&w, verdict->missing.context, verdict->missing.type,
+                          verdict->missing.letter);
+    }
+    if (base_writer_done(&w, &out)) {
+        memory[out.n] = '\0';
+    }
+    return memory;
+}
+
+static bool text_fits(const json_t *c, const char *name, const char *preset, const char *got)
+{
+    const char *expected = text_of(c, name);
+
+    if (expected == NULL) {
+        expected = preset;
+    }
+    return expected == NULL || strcmp(expected, got) == 0;
+}
+
+static void play(const json_t *c, int line)
+{
+    stage_t s;
+    smart_message_t message;
+    const smart_verdict_t *verdict;
+    const smart_edits_t *edits;
+    char obligations[128] = "", missing[128] = "";
+    bool good;
+
+    stage_open(&s);
+    good = set_policy(&s, c);
+    set_token(&s, c);
+    message = message_of(c);
+    (void) stage_play(&s, &message, text_of(c, "body"));
+    verdict = smart_judge_verdict(&s.judge);
+    edits = smart_judge_edits(&s.judge);
+    (void) written(missing, sizeof(missing), verdict, true);
+    (void) written(obligations, sizeof(obligations), verdict, false);
+    good = good && text_fits(c, "step", "send", steps[s.step]) &&
+           text_fits(c, "reason", "ok", stage_reason(&s)) &&
+           text_fits(c, "rule", NULL, verdict->rule) && text_fits(c, "missing", NULL, missing) &&
+           (s.step == SMART_REFUSE || text_fits(c, "obligations", "", obligations));
+    if (s.step == SMART_SEND) {
+        good = good && span_fits(c, "query", edits->query) && span_fits(c, "form", edits->body) &&
+               span_fits(c, "method", edits->method);
+    }
+    ok(good, "line %d: %s [%s] %s", line, text_of(c, "request"),
+       text_of(c, "scope") != NULL ? text_of(c, "scope") : "-", text_of(c, "name"));
+    if (!good) {
+        (void) printf("#   got %s %s (%s) missing '%s' obligations '%s' query '%.*s' form '%.*s' %s\n",
+                      steps[s.step], stage_reason(&s), verdict->rule, missing, obligations,
+                      (int) edits->query.n, (const char *) edits->query.p, (int) edits->body.n,
+                      (const char *) edits->body.p, s.error);
+    }
+    stage_close(&s);
+}
+
+int main(void)
+{
+    static char text[65536];
+    FILE *file = fopen(CASES, "r");
+    json_error_t error;
+    json_t *c;
+    int line = 0;
+
+    UNIT_BEGIN();
+    ok(file != NULL, "the cases are there");
+    while (file != NULL && fgets(text, sizeof(text), file) != NULL) {
+        line++;
+        if (text[0] == '\n' || text[0] == '#') {
+            continue;
+        }
+        c = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+        if (c == NULL) {
+            ok(0, "line %d is JSON: %s", line, error.text);
+            continue;
+        }
+        play(c, line);
+        json_decref(c);
+    }
+    if (file != NULL) {
+        (void) fclose(file);
+    }
+    UNIT_END();
+}
