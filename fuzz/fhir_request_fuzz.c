@@ -1,6 +1,6 @@
 /*
- * Requests: whatever is accepted is written as it was read, reads the same when read again, and is free of what RULES B0
- * and C1 refuse.
+ * Requests: whatever is accepted is written as it was read, reads the same when read again, and is
+ * free of what RULES B0 and C1 refuse.
  *
  * Input: method, path, query, form, If-None-Exist, one a line; a line that is "-" is absent.
  */

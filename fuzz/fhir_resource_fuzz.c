@@ -1,6 +1,6 @@
 /*
- * Resources and Bundles: the facts are those that a tree of the same document shows (jansson), the same in every cut, and those of
- * a Bundle's entry are those of its resource read alone.
+ * Resources and Bundles: the facts are those that a tree of the same document shows (jansson), the
+ * same in every cut, and those of a Bundle's entry are those of its resource read alone.
  *
  * Input: 2 bytes that place the cut, then the document.
  */

@@ -157,7 +157,8 @@ static bool read_object(fhir_bundle_t *bundle, const member_t *members, size_t n
 #define READ_OBJECT(bundle, members)                                                               \
     read_object((bundle), (members), sizeof(members) / sizeof((members)[0]))
 
-/* Offset of the first byte of the value whose first event came, and the one behind what was read. */
+/* Offset of the first byte of the value whose first event came, and the one behind what was read.
+ */
 static size_t value_from(const fhir_bundle_t *bundle)
 {
     return (size_t) bundle->_json.start;

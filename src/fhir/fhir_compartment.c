@@ -7,7 +7,8 @@ fhir_paths_t fhir_compartment_paths(const fhir_type_t *type, fhir_membership_rul
 {
     static const fhir_paths_t none = {NULL, 0};
 
-    /* Patient.link is a membership parameter in every version; here only the id counts (RULES D3). */
+    /* Patient.link is a membership parameter in every version; here only the id counts (RULES D3).
+     */
     if (base_span_is(base_span_of(type->name), names[FHIR_COMPARTMENT_PATIENT])) {
         return none;
     }

@@ -13,12 +13,13 @@ typedef enum {
 } fhir_membership_rule_t;
 
 /*
- * The reference elements by which a resource of this type belongs to a patient. Empty for Patient itself, which belongs by its
- * id alone (RULES D3), and for types outside the compartment.
+ * The reference elements by which a resource of this type belongs to a patient. Empty for Patient
+ * itself, which belongs by its id alone (RULES D3), and for types outside the compartment.
  */
 fhir_paths_t fhir_compartment_paths(const fhir_type_t *type, fhir_membership_rule_t rule);
 
-/* The compartment of that type name ("Patient", "Encounter" ...); false when it is none of the five. */
+/* The compartment of that type name ("Patient", "Encounter" ...); false when it is none of the
+ * five. */
 bool fhir_compartment_find(base_span_t name, fhir_compartment_t *compartment);
 
 /* True when the CompartmentDefinition lists the type with at least one parameter. */

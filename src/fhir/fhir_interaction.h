@@ -84,14 +84,15 @@ typedef struct {
     fhir_condition_t condition;
     fhir_interaction_t interaction;
     const char *name; /* the code of FHIR's restful-interaction where it has one: "search-type" */
-    const char *
-        letters; /* scope letters needed on the type, in cruds order; "" none or decided otherwise */
-    unsigned versions; /* bit 1 << fhir_version_t; in others the interaction is not defined */
-    bool decided;      /* false: recognised, to be refused with BASE_INTERACTION_REFUSED */
+    const char *letters; /* scope letters needed on the type, in cruds order; "" none or decided
+                            otherwise */
+    unsigned versions;   /* bit 1 << fhir_version_t; in others the interaction is not defined */
+    bool decided;        /* false: recognised, to be refused with BASE_INTERACTION_REFUSED */
 } fhir_interaction_row_t;
 
 /*
- * The first row that fits, or NULL. HEAD fits where GET does (RULES row 28). `has_*` as their conditions say.
+ * The first row that fits, or NULL. HEAD fits where GET does (RULES row 28). `has_*` as their
+ * conditions say.
  */
 const fhir_interaction_row_t *fhir_interaction_match(fhir_method_t method, fhir_shape_t shape,
                                                      bool has_criteria, bool has_none_exist,
@@ -100,7 +101,8 @@ const fhir_interaction_row_t *fhir_interaction_match(fhir_method_t method, fhir_
 /* All rows, for explaining and for tests. */
 const fhir_interaction_row_t *fhir_interaction_rows(size_t *n);
 
-/* The method of that exact name (methods are case-sensitive, RFC 9110 9.1); false when FHIR has none such. */
+/* The method of that exact name (methods are case-sensitive, RFC 9110 9.1); false when FHIR has
+ * none such. */
 bool fhir_method_find(base_span_t name, fhir_method_t *method);
 
 /* "GET" ... ; never NULL. */

@@ -1,7 +1,9 @@
 /*
- * fhir_lens: what to look for in a resource of one type. Each watched element is a bit; fhir_resource says what became of it.
+ * fhir_lens: what to look for in a resource of one type. Each watched element is a bit;
+ * fhir_resource says what became of it.
  *
- * A lens is built once (where grants are compiled) and never changes while it is in use; many readers share it.
+ * A lens is built once (where grants are compiled) and never changes while it is in use; many
+ * readers share it.
  */
 
 #ifndef FHIR_LENS_H
@@ -20,15 +22,17 @@ typedef struct fhir_lens_s fhir_lens_t;
 fhir_lens_t *fhir_lens_new(base_arena_t *arena, const fhir_type_t *type);
 
 /*
- * Watches the Reference at `path`: met when at least one there names `type` and one of `ids` on this server
- * (fhir_reference_is; RULES D2). Spans and arrays must outlive the lens. Returns the bit, or FHIR_LENS_FAILED: 64 bits are in use, the
- * path is not plain (it has "{k=v}" or "[n]"), or memory is short. The caller then must treat the test as void.
+ * Watches the Reference at `path`: met when at least one there names `type` and one of `ids` on
+ * this server (fhir_reference_is; RULES D2). Spans and arrays must outlive the lens. Returns the
+ * bit, or FHIR_LENS_FAILED: 64 bits are in use, the path is not plain (it has "{k=v}" or "[n]"), or
+ * memory is short. The caller then must treat the test as void.
  */
 int fhir_lens_watch_reference(fhir_lens_t *lens, const fhir_path_t *path, const base_span_t *bases,
                               size_t n_bases, const char *type, const base_span_t *ids,
                               size_t n_ids);
 
-/* Watches that there is nothing at `path` (RULES D8: Device.patient absent): met without any value there. Else as above. */
+/* Watches that there is nothing at `path` (RULES D8: Device.patient absent): met without any value
+ * there. Else as above. */
 int fhir_lens_watch_absent(fhir_lens_t *lens, const fhir_path_t *path);
 
 const fhir_type_t *fhir_lens_type(const fhir_lens_t *lens);

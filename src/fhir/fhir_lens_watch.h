@@ -25,7 +25,8 @@ typedef struct {
     size_t n_ids;
 } fhir_watch_t;
 
-/* What a kind makes of values at the last step. UNKNOWN outweighs MET, and MET outweighs NOT_MET. */
+/* What a kind makes of values at the last step. UNKNOWN outweighs MET, and MET outweighs NOT_MET.
+ */
 typedef struct {
     fhir_fact_t nothing; /* when no value came */
     fhir_fact_t other;   /* of a value that is no string */

@@ -48,7 +48,8 @@ static bool name_is_fine(base_span_t name)
     return name.n > 0;
 }
 
-/* Decodes once: %HH and '+' (RULES C1). `out` holds raw.n bytes. False: an invalid '%' or raw byte. */
+/* Decodes once: %HH and '+' (RULES C1). `out` holds raw.n bytes. False: an invalid '%' or raw byte.
+ */
 static bool decode(base_span_t raw, unsigned char *out, size_t *n)
 {
     size_t k = 0;

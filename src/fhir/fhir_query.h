@@ -1,12 +1,15 @@
 /*
- * fhir_query: the parameters of a request, those of the URL and of a _search form as one multiset (RULES C1, L11).
+ * fhir_query: the parameters of a request, those of the URL and of a _search form as one multiset
+ * (RULES C1, L11).
  *
- * Split at '&' first, then at the first '=', then decoded once. What is not edited is written back byte for byte as it came.
+ * Split at '&' first, then at the first '=', then decoded once. What is not edited is written back
+ * byte for byte as it came.
  *
- * Refused with BASE_QUERY_SYNTAX: an empty item ("&&"), an empty name, a '%' without two hexadecimal digits, raw bytes that
- * are not visible ASCII, raw '#', '"', '<', '>', decoded control characters (NUL included), decoded text that is not
- * UTF-8, a name that decodes to anything but visible ASCII. An empty query or form has no items and is fine.
- * Refused with BASE_QUERY_TOO_LARGE: more than 256 items or 64 KB, both sides together.
+ * Refused with BASE_QUERY_SYNTAX: an empty item ("&&"), an empty name, a '%' without two
+ * hexadecimal digits, raw bytes that are not visible ASCII, raw '#', '"', '<', '>', decoded control
+ * characters (NUL included), decoded text that is not UTF-8, a name that decodes to anything but
+ * visible ASCII. An empty query or form has no items and is fine. Refused with
+ * BASE_QUERY_TOO_LARGE: more than 256 items or 64 KB, both sides together.
  */
 
 #ifndef FHIR_QUERY_H
@@ -43,22 +46,26 @@ typedef struct {
 } fhir_query_t;
 
 /*
- * Parses the raw query (behind '?') and the raw form body; either may be absent. Both must outlive the query; the arena holds
- * items and decoded text. BASE_NO_MEMORY when it is exhausted. On failure *query has no items.
+ * Parses the raw query (behind '?') and the raw form body; either may be absent. Both must outlive
+ * the query; the arena holds items and decoded text. BASE_NO_MEMORY when it is exhausted. On
+ * failure *query has no items.
  */
 base_reason_t fhir_query_parse(base_span_t url, base_span_t form, base_arena_t *arena,
                                fhir_query_t *query);
 
-/* The next item whose code is `code`, from *at on, which is moved behind it; NULL when there is no more. Start with *at = 0. */
+/* The next item whose code is `code`, from *at on, which is moved behind it; NULL when there is no
+ * more. Start with *at = 0. */
 fhir_item_t *fhir_query_find(const fhir_query_t *query, base_span_t code, size_t *at);
 
 /* The next item of any name that is not removed; NULL at the end. */
 fhir_item_t *fhir_query_next(const fhir_query_t *query, size_t *at);
 
-/* True when an item has exactly this name and this decoded value (RULES L5: append nothing said already). */
+/* True when an item has exactly this name and this decoded value (RULES L5: append nothing said
+ * already). */
 bool fhir_query_says(const fhir_query_t *query, base_span_t name, base_span_t value);
 
-/* Adds an item behind the last of that origin; what is not unreserved (RFC 3986 2.3) is percent-encoded when written. Items move: pointers from before are void. */
+/* Adds an item behind the last of that origin; what is not unreserved (RFC 3986 2.3) is
+ * percent-encoded when written. Items move: pointers from before are void. */
 base_reason_t fhir_query_append(fhir_query_t *query, fhir_origin_t origin, base_span_t name,
                                 base_span_t value);
 
@@ -66,21 +73,23 @@ base_reason_t fhir_query_append(fhir_query_t *query, fhir_origin_t origin, base_
 void fhir_query_remove(fhir_query_t *query, fhir_item_t *item);
 
 /*
- * The query or form as it goes upstream: the original span where nothing was edited; else the items that stay, joined by '&', in
- * the arena. Absent when there is nothing to write.
+ * The query or form as it goes upstream: the original span where nothing was edited; else the items
+ * that stay, joined by '&', in the arena. Absent when there is nothing to write.
  */
 base_reason_t fhir_query_write(const fhir_query_t *query, fhir_origin_t origin, base_arena_t *arena,
                                base_span_t *out);
 
-/* True when an access token was put into the query or form (RULES H2): BASE_CREDENTIALS_IN_QUERY. */
+/* True when an access token was put into the query or form (RULES H2): BASE_CREDENTIALS_IN_QUERY.
+ */
 bool fhir_query_has_credentials(const fhir_query_t *query);
 
 /* True for a page parameter known by itself: _getpages, _page, ct ... (RULES C1). */
 bool fhir_query_is_page(base_span_t name);
 
 /*
- * The next alternative of a value: splits at ',' that is not escaped by '\' (R4 search.html#escaping). Escapes stay in the part.
- * The last part leaves *rest absent, as base_span_split does.
+ * The next alternative of a value: splits at ',' that is not escaped by '\' (R4
+ * search.html#escaping). Escapes stay in the part. The last part leaves *rest absent, as
+ * base_span_split does.
  */
 base_span_t fhir_query_split(base_span_t *rest);
 

@@ -1,7 +1,8 @@
 /*
  * fhir_reference: what Reference.reference, a reference parameter or a claim names (RULES C18, D2).
  *
- * Nothing is decoded or normalised: case, encoding, extra segments and trailing slashes all make another reference.
+ * Nothing is decoded or normalised: case, encoding, extra segments and trailing slashes all make
+ * another reference.
  */
 
 #ifndef FHIR_REFERENCE_H
@@ -23,9 +24,9 @@ typedef struct {
     fhir_reference_kind_t kind;
     base_span_t text; /* all of it */
     base_span_t base; /* ABSOLUTE: what precedes "/Type/id"; else absent */
-    base_span_t
-        type; /* RELATIVE, ABSOLUTE, CONDITIONAL where it has one; by its spelling alone, of no version */
-    base_span_t id; /* RELATIVE, ABSOLUTE, BARE */
+    base_span_t type; /* RELATIVE, ABSOLUTE, CONDITIONAL where it has one; by its spelling alone, of
+                         no version */
+    base_span_t id;   /* RELATIVE, ABSOLUTE, BARE */
     base_span_t vid;
 } fhir_reference_t;
 
@@ -33,8 +34,9 @@ typedef struct {
 void fhir_reference_parse(base_span_t text, fhir_reference_t *ref);
 
 /*
- * True when it literally names type/id on this server: relative, or absolute below one of `bases` (no trailing slash, compared
- * exactly). A version of it is the same resource. Never true for a bare id.
+ * True when it literally names type/id on this server: relative, or absolute below one of `bases`
+ * (no trailing slash, compared exactly). A version of it is the same resource. Never true for a
+ * bare id.
  */
 bool fhir_reference_is(const fhir_reference_t *ref, const base_span_t *bases, size_t n,
                        base_span_t type, base_span_t id);

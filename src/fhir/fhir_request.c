@@ -11,8 +11,9 @@ typedef struct {
 } segments_t;
 
 /*
- * The paths of FHIR, one letter for each segment: T type, C compartment type, i id, v version id, k kind of seal, z seal,
- * o $operation, h _history, s _search, a "*", m metadata, w .well-known, c smart-configuration, p _smart.
+ * The paths of FHIR, one letter for each segment: T type, C compartment type, i id, v version id, k
+ * kind of seal, z seal, o $operation, h _history, s _search, a "*", m metadata, w .well-known, c
+ * smart-configuration, p _smart.
  */
 static const struct {
     const char *segments;
@@ -126,7 +127,8 @@ static base_reason_t path_canonical(base_span_t raw, base_arena_t *arena, base_s
     return BASE_OK;
 }
 
-/* Splits "/a/b" into its segments. Each must be of the path's alphabet, and none is empty but the last. */
+/* Splits "/a/b" into its segments. Each must be of the path's alphabet, and none is empty but the
+ * last. */
 static base_reason_t path_split(base_span_t path, segments_t *segments)
 {
     base_span_t rest = path;

@@ -1,8 +1,9 @@
 /*
  * fhir_request: one shape for an HTTP request and for a Bundle entry.
  *
- * The path is read by a positive grammar (RULES B0): what does not fit is refused, nothing is repaired. What was read is what
- * fhir_request_write gives, so what is sent upstream is what was judged.
+ * The path is read by a positive grammar (RULES B0): what does not fit is refused, nothing is
+ * repaired. What was read is what fhir_request_write gives, so what is sent upstream is what was
+ * judged.
  */
 
 #ifndef FHIR_REQUEST_H
@@ -14,7 +15,8 @@
 
 #define FHIR_ID_MAX 64
 
-/* What arrived. Spans belong to the caller and must outlive the request; absent where nothing was said. */
+/* What arrived. Spans belong to the caller and must outlive the request; absent where nothing was
+ * said. */
 typedef struct {
     base_span_t method;        /* "GET" */
     base_span_t path;          /* raw bytes below the base: "" or "/Patient/1" */
@@ -57,16 +59,19 @@ typedef struct {
 } fhir_request_t;
 
 /*
- * Reads a message. On BASE_OK *req is complete, whether or not row->decided. Else: BASE_PATH_ENCODED, BASE_PATH_SYNTAX,
- * BASE_TYPE_UNKNOWN, BASE_WELL_KNOWN_SPELLING, BASE_METHOD_NOT_ALLOWED (the method is unknown, or none of RULES B2 at
- * such a path), BASE_INTERACTION_REFUSED (no such path in FHIR, or not in this version), BASE_BODY_UNEXPECTED (a body with GET,
- * HEAD, DELETE, OPTIONS; RULES L11), BASE_CONTENT_TYPE (a _search that is no form), BASE_QUERY_SYNTAX, BASE_QUERY_TOO_LARGE,
- * BASE_CREDENTIALS_IN_QUERY, BASE_NO_MEMORY; of *req only what was read so far is set.
+ * Reads a message. On BASE_OK *req is complete, whether or not row->decided. Else:
+ * BASE_PATH_ENCODED, BASE_PATH_SYNTAX, BASE_TYPE_UNKNOWN, BASE_WELL_KNOWN_SPELLING,
+ * BASE_METHOD_NOT_ALLOWED (the method is unknown, or none of RULES B2 at such a path),
+ * BASE_INTERACTION_REFUSED (no such path in FHIR, or not in this version), BASE_BODY_UNEXPECTED (a
+ * body with GET, HEAD, DELETE, OPTIONS; RULES L11), BASE_CONTENT_TYPE (a _search that is no form),
+ * BASE_QUERY_SYNTAX, BASE_QUERY_TOO_LARGE, BASE_CREDENTIALS_IN_QUERY, BASE_NO_MEMORY; of *req only
+ * what was read so far is set.
  */
 base_reason_t fhir_request_parse(const fhir_definitions_t *defs, const fhir_message_t *message,
                                  base_arena_t *arena, fhir_request_t *req);
 
-/* Path, query (absent: no '?') and form (absent: none) exactly as they go upstream, edits of req->query included. */
+/* Path, query (absent: no '?') and form (absent: none) exactly as they go upstream, edits of
+ * req->query included. */
 base_reason_t fhir_request_write(const fhir_request_t *req, base_arena_t *arena, base_span_t *path,
                                  base_span_t *query, base_span_t *form);
 

@@ -111,7 +111,8 @@ static void use_lens(fhir_resource_t *res, const fhir_lens_t *lens)
     res->_frames[0].bits = lens_mask(lens);
 }
 
-/* resourceType was read. The lens follows from it, unless what it watches may have passed already. */
+/* resourceType was read. The lens follows from it, unless what it watches may have passed already.
+ */
 static void type_read(fhir_resource_t *res)
 {
     fhir_facts_t *facts = &res->_facts;
@@ -213,17 +214,29 @@ static void push(fhir_resource_t *res, uint64_t bits, unsigned step, bool array,
     frame->meta = meta;
 }
 
+static void text_is_wrong(fhir_text_t *text)
+{
+    text->unknown = true;
+    text->n = 0;
+}
+
 /* The value of a member that is kept is of a kind that cannot be. */
 static void slot_is_wrong(fhir_resource_t *res, unsigned slot)
 {
-    fhir_text_t *text = text_of(res, slot == SLOT_META ? SLOT_VERSION : slot);
-
-    if (text != NULL) {
-        text->unknown = true;
-        text->n = 0;
-    }
-    if (slot == SLOT_TYPE) {
+    switch (slot) {
+    case SLOT_TYPE:
+        text_is_wrong(&res->_facts.type_name);
         type_read(res);
+        break;
+    case SLOT_ID:
+        text_is_wrong(&res->_facts.id);
+        break;
+    case SLOT_META:
+    case SLOT_VERSION:
+        text_is_wrong(&res->_facts.version_id);
+        break;
+    default:
+        break;
     }
 }
 

@@ -1,7 +1,9 @@
 /*
- * fhir_resource: reads one resource as bytes arrive, cut anywhere, and says what is true of it. Nothing is kept but the facts.
+ * fhir_resource: reads one resource as bytes arrive, cut anywhere, and says what is true of it.
+ * Nothing is kept but the facts.
  *
- * Duplicate members are refused in every object. Contained resources are not looked into (RULES D12).
+ * Duplicate members are refused in every object. Contained resources are not looked into (RULES
+ * D12).
  */
 
 #ifndef FHIR_RESOURCE_H
@@ -15,7 +17,8 @@ typedef enum { FHIR_NOT_MET, FHIR_MET, FHIR_UNKNOWN } fhir_fact_t;
 
 #define FHIR_TEXT_MAX 64
 
-/* A short string of a resource. `unknown`: it was there but is no string, or longer than fits; n is then 0. */
+/* A short string of a resource. `unknown`: it was there but is no string, or longer than fits; n is
+ * then 0. */
 typedef struct {
     unsigned char bytes[FHIR_TEXT_MAX];
     unsigned char n;
@@ -36,8 +39,9 @@ typedef struct {
 } fhir_facts_t;
 
 /*
- * The fact of a bit that fhir_lens_watch_* gave for facts->lens. A value of the wrong shape on the way (an array where FHIR has an
- * object, or the reverse; null; a reference that is no string) makes it UNKNOWN, whatever else matched.
+ * The fact of a bit that fhir_lens_watch_* gave for facts->lens. A value of the wrong shape on the
+ * way (an array where FHIR has an object, or the reverse; null; a reference that is no string)
+ * makes it UNKNOWN, whatever else matched.
  */
 fhir_fact_t fhir_facts_bit(const fhir_facts_t *facts, int bit);
 
@@ -78,16 +82,17 @@ typedef struct {
     unsigned _slot;     /* what else that member is */
     uint64_t _strings;  /* bits that compare the string being read */
     fhir_text_t *_text; /* where the string being read is also kept, or NULL */
-    size_t
-        _key_n; /* bytes of the name that is being read in parts; more than fit: a name nobody watches */
+    size_t _key_n; /* bytes of the name that is being read in parts; more than fit: a name nobody
+                      watches */
     size_t _value_n;
     unsigned char _key[FHIR_TEXT_MAX];
     unsigned char _value[FHIR_VALUE_MAX];
 } fhir_resource_t;
 
 /*
- * Begins a document. `known`: the type, when it is known beforehand (second reading, or the type asked for), else NULL. `hashes`: room
- * for the members of all open objects together (owned by the caller; 2048 is ample).
+ * Begins a document. `known`: the type, when it is known beforehand (second reading, or the type
+ * asked for), else NULL. `hashes`: room for the members of all open objects together (owned by the
+ * caller; 2048 is ample).
  */
 void fhir_resource_start(fhir_resource_t *res, const fhir_definitions_t *defs,
                          fhir_lens_lookup_pt lookup, void *ctx, const fhir_type_t *known,
@@ -96,12 +101,14 @@ void fhir_resource_start(fhir_resource_t *res, const fhir_definitions_t *defs,
 /* Takes the next bytes. After a failure every later call says the same. */
 base_reason_t fhir_resource_feed(fhir_resource_t *res, base_span_t bytes);
 
-/* Ends the document: BASE_OK and the facts, or a BASE_JSON_* reason (no whole JSON object, depth, duplicates ...). */
+/* Ends the document: BASE_OK and the facts, or a BASE_JSON_* reason (no whole JSON object, depth,
+ * duplicates ...). */
 base_reason_t fhir_resource_end(fhir_resource_t *res, fhir_facts_t *facts);
 
 /*
- * The same inside a document that somebody else pulls from `json` (fhir_bundle): begin before the resource's first event, then take
- * every event from it on until take() says true: the resource is complete, or in error. What json->reason says is the caller's.
+ * The same inside a document that somebody else pulls from `json` (fhir_bundle): begin before the
+ * resource's first event, then take every event from it on until take() says true: the resource is
+ * complete, or in error. What json->reason says is the caller's.
  */
 void fhir_resource_begin(fhir_resource_t *res, base_json_t *json, const fhir_definitions_t *defs,
                          fhir_lens_lookup_pt lookup, void *ctx, const fhir_type_t *known);
@@ -110,7 +117,8 @@ bool fhir_resource_take(fhir_resource_t *res, base_json_event_t event);
 /* After take() said true: BASE_OK and the facts, or BASE_JSON_SYNTAX when it was no object. */
 base_reason_t fhir_resource_facts(fhir_resource_t *res, fhir_facts_t *facts);
 
-/* start, feed and end in one, read again by itself when the type comes late: facts->type_late is then false. */
+/* start, feed and end in one, read again by itself when the type comes late: facts->type_late is
+ * then false. */
 base_reason_t fhir_resource_read(base_span_t bytes, const fhir_definitions_t *defs,
                                  fhir_lens_lookup_pt lookup, void *ctx, uint64_t *hashes,
                                  size_t hashes_max, fhir_facts_t *facts);

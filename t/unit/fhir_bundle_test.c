@@ -1,5 +1,6 @@
 /*
- * Bundles: entries with their facts and offsets, whatever the order of members, and what is refused.
+ * Bundles: entries with their facts and offsets, whatever the order of members, and what is
+ * refused.
  */
 
 #include "fhir/fhir_bundle.h"

@@ -1,5 +1,6 @@
 /*
- * The generated tables: counts and facts of the specification, checked one by one, and the order that lookups rely on.
+ * The generated tables: counts and facts of the specification, checked one by one, and the order
+ * that lookups rely on.
  */
 
 #include "fhir/fhir_definitions.h"

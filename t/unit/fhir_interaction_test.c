@@ -1,5 +1,6 @@
 /*
- * The interaction table itself: that it is RULES B2 (letters, versions, what the first decisions cover) and matches as it says.
+ * The interaction table itself: that it is RULES B2 (letters, versions, what the first decisions
+ * cover) and matches as it says.
  */
 
 #include "fhir/fhir_interaction.h"

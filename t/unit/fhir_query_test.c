@@ -1,5 +1,6 @@
 /*
- * Parameters: one reading of each item, edits that leave the rest untouched, and attacks by encoding (RULES C1, threats).
+ * Parameters: one reading of each item, edits that leave the rest untouched, and attacks by
+ * encoding (RULES C1, threats).
  */
 
 #include "fhir/fhir_query.h"

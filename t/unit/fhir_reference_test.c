@@ -1,5 +1,6 @@
 /*
- * References in every spelling (RULES C18, D2): what they name, and whether it is Patient/1 of this server.
+ * References in every spelling (RULES C18, D2): what they name, and whether it is Patient/1 of this
+ * server.
  */
 
 #include "fhir/fhir_reference.h"

@@ -1,5 +1,6 @@
 /*
- * Requests: every row of RULES B2 by every method, the path grammar of B0 under attack, and that what is written is what was read.
+ * Requests: every row of RULES B2 by every method, the path grammar of B0 under attack, and that
+ * what is written is what was read.
  */
 
 #include "fhir/fhir_request.h"
@@ -27,7 +28,8 @@ static fhir_message_t message_of(const char *method, const char *path, const cha
     return message;
 }
 
-/* For one path and query: the row for each method, NONE: 405. HEAD must always be as GET, OPTIONS always row 29. */
+/* For one path and query: the row for each method, NONE: 405. HEAD must always be as GET, OPTIONS
+ * always row 29. */
 static const struct {
     const char *path, *query;
     int get, post, put, patch, del;

@@ -1,5 +1,6 @@
 /*
- * Reading resources through a lens: the three values of a fact, in every order of members, in every cut of the bytes.
+ * Reading resources through a lens: the three values of a fact, in every order of members, in every
+ * cut of the bytes.
  */
 
 #include "fhir/fhir_lens.h"
@@ -281,7 +282,8 @@ static void test_array(void)
     }
 }
 
-/* Whatever the order of members, the facts are the same; where the type comes late, by reading again. */
+/* Whatever the order of members, the facts are the same; where the type comes late, by reading
+ * again. */
 static void test_orders(void)
 {
     static const char *const members[] = {"\"resourceType\":\"Observation\"", "\"id\":\"o1\"",
