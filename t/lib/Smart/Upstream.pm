@@ -78,7 +78,8 @@ sub set {
 sub stop {
     my ($self) = @_;
 
-    Smart::Process::stop(delete $self->{pid}, 'TERM', 5) if $self->{pid};
+    # Perl may lose a TERM that comes just before accept: then KILL, and the connections die with it.
+    Smart::Process::stop(delete $self->{pid}, 'TERM', 0.3) if $self->{pid};
     return;
 }
 
