@@ -146,7 +146,7 @@ static base_reason_t path_split(base_span_t path, segments_t *segments)
 
         if (segment.n == 0 && rest.p == NULL) {
             segments->trailing_slash = true;
-            return segments->n <= 1 ? BASE_OK : BASE_PATH_SYNTAX;
+            return BASE_OK;
         }
         if (segments->n == SEGMENTS_MAX || is_dots(segment) ||
             !consists_of(segment, "-._$*", path.n)) {
