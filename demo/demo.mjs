@@ -129,6 +129,15 @@ function reason({ status, body }) {
   return body.resourceType ? `${body.resourceType}${body.id ? `/${body.id}` : ''}` : body.unreadable ?? `${status}`;
 }
 
+/* nginx logs a request when it has ended, which may be after its answer was read. */
+async function decision(nginx, before) {
+  for (let i = 0; i < 100 && nginx.logged().length <= before; i += 1) {
+    await new Promise((resolve) => { setTimeout(resolve, 10); });
+  }
+  const [, verdict, name, rule] = (nginx.logged()[before] ?? '').split(' ');
+  return verdict ? `${verdict} ${name}, RULES ${rule}` : 'not logged';
+}
+
 function upstream(received) {
   if (!received.length) {
     return 'nothing';
@@ -167,12 +176,13 @@ function wrap(label, text) {
   return lines.map((l, i) => `    ${(i ? '' : label).padEnd(11)}${l}`).join('\n');
 }
 
-function print(number, base, request, { scope, answer, received, wrong }) {
+function print(number, base, request, { scope, answer, decided, received, wrong }) {
   const { method, target } = describe(request);
   const title = `${method} ${target || '/'}`;
   console.log(`${String(number).padStart(2)}  ${answer.status}  ${request.who.padEnd(10)} ${title}`);
   console.log(wrap('shows', request.tells));
   console.log(wrap('scopes', scope ?? '(no token)'));
+  console.log(wrap('decided', decided));
   console.log(wrap('answer', reason(answer)));
   if (answer.challenge) {
     console.log(wrap('challenge', answer.challenge));
@@ -211,11 +221,13 @@ async function run(parts) {
       fs.writeFileSync(path.join(runtime, request.content.file), bodyText(request.content));
     }
     parts.server.forget();
+    const before = parts.nginx.logged().length;
     const answer = await make(parts.base, tokens, request);
+    const decided = await decision(parts.nginx, before);
     const received = parts.server.received();
     const complained = complaint(request, answer, received);
     wrong += complained ? 1 : 0;
-    print(i + 1, parts.base, request, { scope: tokens[request.who]?.scope, answer, received, wrong: complained });
+    print(i + 1, parts.base, request, { scope: tokens[request.who]?.scope, answer, decided, received, wrong: complained });
   }
   console.log(wrong ? `${wrong} of ${requests.length} answers were not as expected.`
     : `All ${requests.length} answers were as expected.`);

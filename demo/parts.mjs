@@ -71,7 +71,9 @@ events {
 }
 
 http {
-    access_log             access.log;
+    log_format  smart  '$status $smart_status $smart_reason $smart_rule $smart_client_id "$request"';
+    access_log  access.log  smart;
+
     client_body_temp_path  tmp/body;
     proxy_temp_path        tmp/proxy;
     fastcgi_temp_path      tmp/fastcgi;
@@ -144,6 +146,11 @@ class Nginx {
       return false;
     }
     throw new Error(`nginx did not start:\n${text.trim()}`);
+  }
+
+  /* The lines of the access log so far: what was decided of each request, by which rule. */
+  logged() {
+    return fs.readFileSync(path.join(this.runtime, 'access.log'), 'utf8').split('\n').slice(0, -1);
   }
 
   async stop() {

@@ -19,7 +19,7 @@ unlike($text, qr/WRONG/, 'no answer is wrong');
 
 my @rows = $text =~ /^((?: \d|\d\d)  \d{3}  .*?)^$/msg;
 cmp_ok(scalar @rows, '>=', 15, 'it makes at least 15 requests');
-for my $part (qw(shows scopes answer upstream try)) {
+for my $part (qw(shows scopes decided answer upstream try)) {
     is(scalar(grep { /^    $part +\S/m } @rows), scalar @rows, "each row has its '$part'");
 }
 is(scalar(grep { /^    try +curl -si .*http:/m } @rows), scalar @rows, 'each has a curl line');
@@ -37,6 +37,8 @@ my %want = (
 my %got = map { /^ *\d+  (\d+)  (\w+) +(.*)$/m ? ("$2 $3" => $1) : () } @rows;
 is($got{$_}, $want{$_}, "$_: $want{$_}") for sort keys %want;
 
+unlike($_, qr/^    decided +not logged/m, (/^(.*)$/m)[0] . ': the decision was logged') for @rows;
+
 my ($port) = $text =~ m{nginx with the module +http://127\.0\.0\.1:(\d+)/};
 ok($port, 'it prints where nginx listens');
 ok(!IO::Socket::INET->new("127.0.0.1:$port"), 'where nothing listens afterwards');
@@ -44,7 +46,7 @@ is((stat "$dir/patient.header")[2] & 0777, 0600, 'tokens are kept from others');
 
 my ($plain_status, $plain_text) = demo(NGINX => plain_nginx());
 is($plain_status, 1, 'behind an nginx that does not enforce, the demo fails');
-like($plain_text, qr/^ \d  200  nobody +GET \/Patient\/ada$.*?WRONG +expected 401$/ms, 'and says where');
+like($plain_text, qr/^ *\d+  200  nobody +GET \/Patient\/ada\n(?:    .*\n)*?    WRONG +expected 401\n/m, 'and says where');
 
 remove_tree($dir) if Test::More->builder->is_passing;
 done_testing();
@@ -62,7 +64,8 @@ sub plain_nginx {
     open my $out, '>', $path or die "$path: $!\n";
     print $out <<'EOF';
 #!/bin/sh
-sed -i -e '/load_module/d' -e '/smart_issuer/,/^    }/d' -e '/smart  *hospital/d' "$2nginx.conf"
+sed -i -e '/load_module/d' -e '/smart_issuer/,/^    }/d' -e '/smart  *hospital/d' -e '/log_format/d' \
+    -e 's/access\.log  smart/access.log/' "$2nginx.conf"
 exec /usr/sbin/nginx "$@"
 EOF
     close $out;
