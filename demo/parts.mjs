@@ -101,6 +101,17 @@ ${location.map((line) => `            ${line}\n`).join('')}        }
 }
 
 
+/* Two in one directory would take each other's configuration away. */
+function refuseIfInUse(runtime) {
+  const pidFile = path.join(runtime, 'nginx.pid');
+  const pid = fs.existsSync(pidFile) ? Number(fs.readFileSync(pidFile, 'utf8')) : 0;
+  const commandLine = `/proc/${pid}/cmdline`;
+  if (pid && fs.existsSync(commandLine) && fs.readFileSync(commandLine, 'utf8').includes('nginx')) {
+    throw new Error(`an nginx of an earlier run is still there (process ${pid}, in ${path.relative(process.cwd(), runtime)})`);
+  }
+}
+
+
 class Nginx {
   constructor(runtime, port) {
     this.runtime = runtime;
@@ -196,6 +207,7 @@ export async function startParts({ runtime, location = [] }) {
     throw new Error(`${path.relative(TOP, modulePath)} is missing: run make first`);
   }
   fs.mkdirSync(runtime, { recursive: true });
+  refuseIfInUse(runtime);
   for (let i = 0; i < TRIES; i += 1) {
     const parts = await tryOnce({ runtime, location });
     if (parts) {
