@@ -1,0 +1,409 @@
+/* `smartctl explain`: what would be decided, by which rule, and what would be sent and checked. The module's own judge decides. */
+
+#include "smartctl.h"
+
+#include "smart/smart_explain.h"
+#include "smart/smart_judge.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char smartctl_explain_usage[] =
+    "smartctl explain [option ...] <METHOD> '<path below the base>[?query]'\n"
+    "    Says whether the request would be allowed, the rule behind it, and what would be sent and "
+    "checked.\n"
+    "    --scope --patient --fhir-user --client-id <text>\n"
+    "                           the token's claims; --patient may be repeated (then as with "
+    "`patients many`)\n"
+    "    --claims <file>        the token's payload, as JSON, instead\n"
+    "    --policy <file>        a smart_policy block, or its entries alone\n"
+    "    --version r4|r4b|r5    short for the policy entry fhir_version\n"
+    "    --base-url <url>       the public base, for absolute references\n"
+    "    --accept --content-type --if-none-exist <value>\n"
+    "                           headers of the request\n"
+    "    --body <file>          the form of a _search, or what is written\n";
+
+#define WORDS_MAX 64
+#define TEXT_MAX  4096
+
+typedef struct {
+    json_t *claims;
+    char *claims_text;
+    const char *policy_path;
+    const char *version;
+    const char *body_path;
+    base_span_t base_url;
+    smart_message_t message;
+    bool patients_many;
+} options_t;
+
+/* Everything one explanation stands on. */
+typedef struct {
+    base_arena_t *arena;
+    smart_policy_t policy;
+    smart_claim_map_t map;
+    smart_base_t base;
+    smart_principal_t *principal;
+    smart_judge_t judge;
+} stage_t;
+
+/* Headers by option. */
+static base_span_t *header_place(smart_message_t *message, const char *name)
+{
+    if (strcmp(name, "accept") == 0) {
+        return &message->accept;
+    }
+    if (strcmp(name, "content-type") == 0) {
+        return &message->fhir.content_type;
+    }
+    return strcmp(name, "if-none-exist") == 0 ? &message->fhir.if_none_exist : NULL;
+}
+
+static bool add_patient(options_t *options, const char *value)
+{
+    json_t *list = json_object_get(options->claims, "patient"), *many;
+
+    if (list == NULL) {
+        return json_object_set_new(options->claims, "patient", json_string(value)) == 0;
+    }
+    options->patients_many = true;
+    if (json_is_array(list)) {
+        return json_array_append_new(list, json_string(value)) == 0;
+    }
+    many = json_array();
+    return json_array_append(many, list) == 0 &&
+           json_array_append_new(many, json_string(value)) == 0 &&
+           json_object_set_new(options->claims, "patient", many) == 0;
+}
+
+static bool set_claim(options_t *options, const char *name, const char *value)
+{
+    static const char *const claims[][2] = {
+        {"scope", "scope"}, {"fhir-user", "fhirUser"}, {"client-id", "client_id"}};
+    size_t i;
+
+    for (i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+        if (strcmp(name, claims[i][0]) == 0) {
+            return json_object_set_new(options->claims, claims[i][1], json_string(value)) == 0;
+        }
+    }
+    return strcmp(name, "patient") == 0 && add_patient(options, value);
+}
+
+static bool set_option(options_t *options, const char *name, const char *value)
+{
+    base_span_t *header = header_place(&options->message, name);
+    size_t n;
+
+    if (value == NULL) {
+        return false;
+    }
+    if (header != NULL) {
+        *header = base_span_of(value);
+    } else if (strcmp(name, "policy") == 0) {
+        options->policy_path = value;
+    } else if (strcmp(name, "version") == 0) {
+        options->version = value;
+    } else if (strcmp(name, "body") == 0) {
+        options->body_path = value;
+    } else if (strcmp(name, "base-url") == 0) {
+        options->base_url = base_span_of(value);
+    } else if (strcmp(name, "claims") == 0) {
+        free(options->claims_text);
+        options->claims_text = smartctl_read(value, &n);
+        return options->claims_text != NULL;
+    } else {
+        return set_claim(options, name, value);
+    }
+    return true;
+}
+
+/* The next word of nginx's notation, without quotes or variables; comments and white space are passed over. Empty at the end. */
+static base_span_t next_word(base_span_t *rest)
+{
+    size_t i = 0, from;
+
+    while (i < rest->n && (strchr(" \t\r\n", rest->p[i]) != NULL || rest->p[i] == '#')) {
+        if (rest->p[i] == '#') {
+            i += base_span_find(base_span_sub(*rest, i, rest->n), '\n');
+        } else {
+            i++;
+        }
+    }
+    from = i;
+    if (i < rest->n && strchr(";{}", rest->p[i]) != NULL) {
+        i++;
+    } else {
+        while (i < rest->n && strchr(" \t\r\n;{}#", rest->p[i]) == NULL) {
+            i++;
+        }
+    }
+    *rest = base_span_sub(*rest, i < rest->n ? i : rest->n, rest->n);
+    return base_span_make(rest->p - (i - from), i - from);
+}
+
+static bool set_entry(stage_t *stage, const base_span_t *words, size_t n)
+{
+    char error[TEXT_MAX];
+
+    if (smart_policy_set(&stage->policy, words, n, stage->arena, error, sizeof(error))) {
+        return true;
+    }
+    (void) smartctl_fail(SMARTCTL_USAGE, "%s", error);
+    return false;
+}
+
+/* `smart_policy name { entry ...; }` or entries alone. */
+static bool read_policy(stage_t *stage, base_span_t text)
+{
+    base_span_t words[WORDS_MAX], word;
+    size_t n = 0;
+
+    while ((word = next_word(&text)).n > 0) {
+        if (base_span_is(word, "{") && n == 2 && base_span_is(words[0], "smart_policy")) {
+            n = 0;
+        } else if (base_span_is(word, ";") && n > 0) {
+            if (!set_entry(stage, words, n)) {
+                return false;
+            }
+            n = 0;
+        } else if (base_span_is(word, "}") && n == 0) {
+            continue;
+        } else if (n < WORDS_MAX && !base_span_is(word, "{") && !base_span_is(word, "}")) {
+            words[n++] = word;
+        } else {
+            n = WORDS_MAX;
+            break;
+        }
+    }
+    if (n > 0) {
+        (void) smartctl_fail(SMARTCTL_USAGE, "the policy is not well-formed");
+    }
+    return n == 0;
+}
+
+static bool make_policy(stage_t *stage, const options_t *options)
+{
+    base_span_t version[2] = {BASE_SPAN_LIT("fhir_version"), {NULL, 0}};
+    char error[TEXT_MAX], *text;
+    size_t n;
+    bool good = true;
+
+    smart_policy_default(&stage->policy);
+    if (options->policy_path != NULL) {
+        text = smartctl_read(options->policy_path, &n);
+        good = text != NULL && read_policy(stage, base_span_make(text, n));
+        free(text);
+    }
+    if (good && options->version != NULL) {
+        version[1] = base_span_of(options->version);
+        good = set_entry(stage, version, 2);
+    }
+    if (good && !smart_policy_finish(&stage->policy, error, sizeof(error))) {
+        (void) smartctl_fail(SMARTCTL_USAGE, "%s", error);
+        return false;
+    }
+    return good;
+}
+
+static bool make_principal(stage_t *stage, const options_t *options)
+{
+    char *dumped = options->claims_text == NULL ? json_dumps(options->claims, 0) : NULL;
+    const char *payload = dumped != NULL ? dumped : options->claims_text;
+    base_reason_t reason;
+
+    smart_claim_map_default(&stage->map);
+    stage->map.patients_many = options->patients_many;
+    reason = smart_principal_new(&stage->map, base_span_of(payload), BASE_SPAN("smartctl"),
+                                 &stage->principal);
+    free(dumped);
+    if (reason != BASE_OK) {
+        (void) smartctl_fail(SMARTCTL_USAGE, "the claims are refused: %s",
+                             base_reason_info(reason)->name);
+    }
+    return reason == BASE_OK;
+}
+
+/* Plays the request. Without --body a body is taken to be empty. */
+static smart_step_t play(stage_t *stage, const options_t *options, char **body)
+{
+    size_t n = 0;
+    smart_step_t step;
+
+    smart_judge_start(&stage->judge, stage->arena, &stage->policy, &stage->base, &options->message);
+    if (smart_judge_needs_principal(&stage->judge)) {
+        smart_judge_principal(&stage->judge, stage->principal);
+    }
+    step = smart_judge_next(&stage->judge);
+    if (step != SMART_WANT_BODY) {
+        return step;
+    }
+    *body = options->body_path == NULL ? NULL : smartctl_read(options->body_path, &n);
+    smart_judge_body(&stage->judge, base_span_make(*body, n));
+    return smart_judge_next(&stage->judge);
+}
+
+static void print_span(const char *label, base_span_t text)
+{
+    (void) printf("%s%.*s", label, (int) text.n, text.p == NULL ? "" : (const char *) text.p);
+}
+
+static void print_written(const char *label, const base_writer_t *w)
+{
+    base_span_t text;
+
+    if (base_writer_done(w, &text) && text.n > 0) {
+        print_span(label, text);
+        (void) putchar('\n');
+    }
+}
+
+/* Headers that are deleted in one line, those that are set in one each. */
+static void print_headers(const smart_edits_t *edits)
+{
+    const char *label = "drops    ";
+    size_t i;
+
+    for (i = 0; i < edits->header_n; i++) {
+        if (edits->header[i].value.p == NULL) {
+            (void) printf("%s%s", label, edits->header[i].name);
+            label = ", ";
+        }
+    }
+    (void) fputs(label[0] == ',' ? "\n" : "", stdout);
+    for (i = 0; i < edits->header_n; i++) {
+        if (edits->header[i].value.p != NULL) {
+            (void) printf("sets     %s", edits->header[i].name);
+            print_span(": ", edits->header[i].value);
+            (void) putchar('\n');
+        }
+    }
+}
+
+static void print_edits(const smart_edits_t *edits)
+{
+    print_span("sends    ", edits->method);
+    print_span(" ", edits->path);
+    if (edits->query.p != NULL) {
+        print_span("?", edits->query);
+    }
+    (void) putchar('\n');
+    if (edits->body_changed) {
+        print_span("form     ", edits->body);
+        (void) putchar('\n');
+    }
+    print_headers(edits);
+}
+
+static void print_check(const smart_check_t *check, const smart_policy_t *policy)
+{
+    base_span_t ids[SMART_CONFINED_MAX * SMART_PATIENTS_MAX];
+    size_t n = smart_cover_patients(&check->cover, ids), i;
+
+    (void) printf("checks   %s %s that belongs to",
+                  check->kind == SMART_CHECK_INSTANCE ? "the answer is this"
+                                                      : "each match is of type",
+                  check->cover.type->name);
+    for (i = 0; i < n; i++) {
+        print_span(i == 0 ? " Patient/" : " or Patient/", ids[i]);
+    }
+    (void) printf(" (%s membership); else %s\n",
+                  check->cover.rule == FHIR_FORMAL ? "formal" : "strict",
+                  check->kind == SMART_CHECK_SEARCHSET ? "502"
+                  : policy->hide_existence             ? "404"
+                                                       : "403");
+}
+
+static void print_explanation(stage_t *stage, smart_step_t step)
+{
+    const smart_verdict_t *verdict = smart_judge_verdict(&stage->judge);
+    const smart_grants_t *grants =
+        smart_grants_compile(stage->principal, &stage->policy, &stage->base, stage->arena);
+    char memory[TEXT_MAX];
+    base_writer_t w;
+    size_t i;
+
+    base_writer_init(&w, memory, sizeof(memory));
+    smart_explain_line(verdict, &w);
+    print_written("", &w);
+    if (step == SMART_REFUSE) {
+        (void) printf("answers  %u %s\n", base_reason_info(verdict->reason)->status,
+                      base_reason_info(verdict->reason)->text);
+    } else if (step == SMART_ANSWER) {
+        (void) printf("answers  at the edge, nothing is sent\n");
+    } else {
+        print_edits(smart_judge_edits(&stage->judge));
+        for (i = 0; i < verdict->check_n; i++) {
+            print_check(&verdict->check[i], &stage->policy);
+        }
+    }
+    if (grants != NULL) {
+        base_writer_init(&w, memory, sizeof(memory));
+        smart_explain_void(grants, 32, &w);
+        print_written("void     ", &w);
+    }
+}
+
+static int explain(options_t *options)
+{
+    stage_t stage;
+    char *body = NULL;
+    smart_step_t step = SMART_REFUSE;
+    int code = SMARTCTL_USAGE;
+
+    memset(&stage, 0, sizeof(stage));
+    stage.arena = base_arena_new((size_t) 1 << 22);
+    stage.base.urls = &options->base_url;
+    stage.base.urls_n = options->base_url.p == NULL ? 0 : 1;
+    if (stage.arena != NULL && make_policy(&stage, options) && make_principal(&stage, options)) {
+        step = play(&stage, options, &body);
+        print_explanation(&stage, step);
+        code = step == SMART_REFUSE ? SMARTCTL_REFUSED : SMARTCTL_OK;
+    }
+    smart_principal_release(stage.principal);
+    base_arena_free(stage.arena);
+    free(body);
+    return code;
+}
+
+static void set_target(smart_message_t *message, const char *method, const char *target)
+{
+    base_span_t text = base_span_of(target);
+    size_t question = base_span_find(text, '?');
+
+    message->fhir.method = base_span_of(method);
+    message->fhir.path = base_span_sub(text, 0, question);
+    if (question < text.n) {
+        message->fhir.query = base_span_sub(text, question + 1, text.n);
+    }
+}
+
+int smartctl_explain(int argc, char **argv)
+{
+    options_t options;
+    const char *name, *value;
+    int at = 0, code = SMARTCTL_OK;
+
+    memset(&options, 0, sizeof(options));
+    options.claims = json_object();
+    while (code == SMARTCTL_OK && smartctl_option(argc, argv, &at, &name, &value)) {
+        if (!set_option(&options, name, value)) {
+            code = smartctl_fail(SMARTCTL_USAGE, "wrong option --%s", name);
+        }
+    }
+    if (code == SMARTCTL_OK && argc - at != 2) {
+        code = smartctl_fail(SMARTCTL_USAGE, "a method and a path are needed");
+    }
+    if (code == SMARTCTL_OK) {
+        set_target(&options.message, argv[at], argv[at + 1]);
+        options.message.fhir.has_body = options.body_path != NULL;
+        code = explain(&options);
+    } else {
+        (void) fputs(smartctl_explain_usage, stderr);
+    }
+    json_decref(options.claims);
+    free(options.claims_text);
+    return code;
+}
