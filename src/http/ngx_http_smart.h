@@ -69,6 +69,8 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t                  enabled;     /* some location has smart */
+    ngx_uint_t                  dynamic;     /* some smart_base has variables */
+    ngx_array_t                 paths;       /* ngx_str_t: the constant bases */
     ngx_array_t                 strip;       /* ngx_str_t, folded: renamed headers */
 } ngx_http_smart_srv_conf_t;
 

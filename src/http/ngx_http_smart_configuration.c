@@ -14,6 +14,8 @@ static char *ngx_http_smart_merge_path(ngx_conf_t *cf,
     ngx_http_smart_loc_conf_t *prev, ngx_http_smart_loc_conf_t *conf);
 static char *ngx_http_smart_merge_headers(ngx_conf_t *cf,
     ngx_http_smart_loc_conf_t *prev, ngx_http_smart_loc_conf_t *conf);
+static ngx_int_t ngx_http_smart_remember_path(ngx_conf_t *cf,
+    ngx_http_smart_loc_conf_t *conf);
 static char *ngx_http_smart_resolve(ngx_conf_t *cf,
     ngx_http_smart_loc_conf_t *conf);
 static ngx_int_t ngx_http_smart_bases(ngx_conf_t *cf,
@@ -151,6 +153,8 @@ ngx_http_smart_create_srv_conf(ngx_conf_t *cf)
 
     if (sscf == NULL
         || ngx_array_init(&sscf->strip, cf->pool, 4, sizeof(ngx_str_t))
+           != NGX_OK
+        || ngx_array_init(&sscf->paths, cf->pool, 4, sizeof(ngx_str_t))
            != NGX_OK)
     {
         return NULL;
@@ -171,6 +175,7 @@ ngx_http_smart_create_loc_conf(ngx_conf_t *cf)
     }
 
     conf->enabled = NGX_CONF_UNSET;
+    ngx_str_set(&conf->at, "another location");
     conf->forward_token = NGX_CONF_UNSET;
     conf->max_token = NGX_CONF_UNSET_SIZE;
     conf->body_buffer = NGX_CONF_UNSET_SIZE;
@@ -672,7 +677,41 @@ ngx_http_smart_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                                        "smart_response_buffer"));
     }
 
+    if (ngx_http_smart_remember_path(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return ngx_http_smart_resolve(cf, conf);
+}
+
+
+/* For requests that slip out of a location with smart before they are judged there (ngx_http_smart_slipped). */
+
+static ngx_int_t
+ngx_http_smart_remember_path(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
+{
+    ngx_str_t                  *path;
+    ngx_http_smart_srv_conf_t  *sscf;
+
+    sscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_smart_module);
+
+    if (conf->base) {
+        sscf->dynamic = 1;
+        return NGX_OK;
+    }
+
+    if (conf->path.data == NULL) {
+        return NGX_OK;
+    }
+
+    path = ngx_array_push(&sscf->paths);
+    if (path == NULL) {
+        return NGX_ERROR;
+    }
+
+    *path = conf->path;
+
+    return NGX_OK;
 }
 
 

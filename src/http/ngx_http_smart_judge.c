@@ -11,8 +11,11 @@
 #define NGX_HTTP_SMART_ARENA  (16 * 1024 * 1024)
 
 
-static ngx_int_t ngx_http_smart_reentered(ngx_http_request_t *r,
+static ngx_int_t ngx_http_smart_elsewhere(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, ngx_http_smart_loc_conf_t *slcf);
+static ngx_uint_t ngx_http_smart_slipped(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_smart_below(base_span_t path, ngx_str_t *base,
+    base_span_t *rest);
 static ngx_uint_t ngx_http_smart_continues(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, ngx_http_smart_loc_conf_t *slcf);
 static base_reason_t ngx_http_smart_begin(ngx_http_request_t *r,
@@ -46,7 +49,7 @@ ngx_http_smart_handler(ngx_http_request_t *r)
     ctx = ngx_http_smart_find(r);
 
     if (!slcf->enabled) {
-        return ctx ? ngx_http_smart_reentered(r, ctx, slcf) : NGX_DECLINED;
+        return ngx_http_smart_elsewhere(r, ctx, slcf);
     }
 
     if (ctx == NULL) {
@@ -89,17 +92,65 @@ ngx_http_smart_handler(ngx_http_request_t *r)
 }
 
 
-/* An internal redirect led to a location without smart: the verdict stays in force, and what is sent must still be what was judged. */
+/* A location without smart. If an internal redirect led here, the verdict stays in force, and what is sent must still be what was judged. */
 
 static ngx_int_t
-ngx_http_smart_reentered(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+ngx_http_smart_elsewhere(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     ngx_http_smart_loc_conf_t *slcf)
 {
+    if (ctx == NULL && ngx_http_smart_slipped(r)) {
+        ctx = ngx_http_smart_record(r);
+
+        if (ctx == NULL) {
+            return NGX_ERROR;
+        }
+
+        ctx->conf = slcf;
+    }
+
+    if (ctx == NULL) {
+        return NGX_DECLINED;
+    }
+
     if (ctx->reason != BASE_OK) {
         return ngx_http_smart_refuse(r, ctx, ctx->reason);
     }
 
     return ngx_http_smart_guard(r, ctx, slcf);
+}
+
+
+/*
+ * True when an error before our phase (413 above all, which a client brings about at will) led to a named location without smart: the
+ * request keeps its method and path there, and nobody has judged it.
+ */
+
+static ngx_uint_t
+ngx_http_smart_slipped(ngx_http_request_t *r)
+{
+    ngx_str_t                  *path;
+    ngx_uint_t                  i;
+    base_span_t                 rest;
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_smart_srv_conf_t  *sscf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    sscf = ngx_http_get_module_srv_conf(r, ngx_http_smart_module);
+
+    if (!clcf->named || !sscf->enabled || r->content_handler == NULL) {
+        return 0;
+    }
+
+    path = sscf->paths.elts;
+
+    for (i = 0; i < sscf->paths.nelts; i++) {
+        if (ngx_http_smart_below(ngx_http_smart_span(&r->uri), &path[i], &rest))
+        {
+            return 1;
+        }
+    }
+
+    return sscf->dynamic && r->err_status;
 }
 
 
