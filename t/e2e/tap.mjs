@@ -67,7 +67,7 @@ export async function scenario(name, run, settings = {}) {
     await run({ parts, t });
   });
   await stop();
-  if (status) {
+  if (status && fs.existsSync(runtime)) {
     console.log(`# configuration and logs: ${path.relative(process.cwd(), runtime)}`);
   } else {
     fs.rmSync(runtime, { recursive: true, force: true });
