@@ -3,6 +3,9 @@
  * may not say to an upstream. One rebuild of the list does all of it.
  */
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "base/base_base64url.h"
 #include "smart/smart_context.h"
 #include "ngx_http_smart_headers.h"

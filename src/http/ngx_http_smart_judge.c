@@ -3,6 +3,9 @@
  * and again after every internal redirect (DESIGN "One request"). What is decided is decided in src/smart.
  */
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "oauth/oauth_bearer.h"
 #include "ngx_http_smart_headers.h"
 

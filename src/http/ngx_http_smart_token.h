@@ -6,6 +6,9 @@
 #define _NGX_HTTP_SMART_TOKEN_H_INCLUDED_
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "base/base_reason.h"
 #include "base/base_span.h"
 #include "smart/smart_principal.h"

@@ -9,6 +9,9 @@
 #define _NGX_HTTP_SMART_TOKEN_CACHE_H_INCLUDED_
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "base/base_span.h"
 #include "jose/jose_jwt.h"
 #include "smart/smart_principal.h"

@@ -2,6 +2,9 @@
  * Variables: what the record of the request says. None is cacheable, since a verdict may come after the first look.
  */
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "smart/smart_context.h"
 #include "ngx_http_smart.h"
 
