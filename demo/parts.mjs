@@ -12,7 +12,7 @@
  * runtime   a directory of its own for nginx.conf, logs and temporary files
  * location  more lines for the location that is protected
  *
- * SMART_BUILD says where the module was built (build), NGINX which nginx to run.
+ * SMART_BUILD says where the module was built (build), NGINX_BINARY which nginx to run.
  */
 
 import { spawn } from 'node:child_process';
@@ -31,7 +31,7 @@ const TRIES = 3;
 
 export const buildDirectory = path.resolve(TOP, process.env.SMART_BUILD || 'build');
 const modulePath = path.join(buildDirectory, 'module', 'ngx_http_smart_module.so');
-const nginxPath = process.env.NGINX || '/usr/sbin/nginx';
+const nginxPath = process.env.NGINX_BINARY || '/usr/sbin/nginx';
 
 const USERS = Object.fromEntries([
   ...people.patients.map((id) => [id, { fhirUser: `Patient/${id}` }]),
@@ -162,6 +162,12 @@ class Nginx {
   /* The lines of the access log so far: what was decided of each request, by which rule. */
   logged() {
     return fs.readFileSync(path.join(this.runtime, 'access.log'), 'utf8').split('\n').slice(0, -1);
+  }
+
+  /* What nginx complained of. */
+  complaints() {
+    const text = fs.readFileSync(path.join(this.runtime, 'error.log'), 'utf8');
+    return text.split('\n').filter((line) => /\[(emerg|alert|crit|error|warn)\]/.test(line));
   }
 
   async stop() {

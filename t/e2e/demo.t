@@ -44,7 +44,7 @@ ok($port, 'it prints where nginx listens');
 ok(!IO::Socket::INET->new("127.0.0.1:$port"), 'where nothing listens afterwards');
 is((stat "$dir/patient.header")[2] & 0777, 0600, 'tokens are kept from others');
 
-my ($plain_status, $plain_text) = demo(NGINX => plain_nginx());
+my ($plain_status, $plain_text) = demo(NGINX_BINARY => plain_nginx());
 is($plain_status, 1, 'behind an nginx that does not enforce, the demo fails');
 like($plain_text, qr/^ *\d+  200  nobody +GET \/Patient\/ada\n(?:    .*\n)*?    WRONG +expected 401\n/m, 'and says where');
 

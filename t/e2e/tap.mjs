@@ -65,6 +65,8 @@ export async function scenario(name, run, settings = {}) {
     const parts = await startParts({ runtime, ...settings });
     stop = stopOnExit(parts.stop);
     await run({ parts, t });
+    await stop();
+    t.is(parts.nginx.complaints(), [], 'nginx had nothing to complain of, to its very end');
   });
   await stop();
   if (status && fs.existsSync(runtime)) {
