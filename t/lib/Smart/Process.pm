@@ -23,15 +23,21 @@ $SIG{PIPE} = 'IGNORE';
 sub spawn {
     my ($name, $code) = @_;
     my $parent = $$;
-    my $pid    = fork;
+    # A signal must not find our handlers in the child: its END blocks would end our children.
+    my $signals = POSIX::SigSet->new(POSIX::SIGTERM(), POSIX::SIGINT());
+    my $before  = POSIX::SigSet->new;
 
+    POSIX::sigprocmask(POSIX::SIG_BLOCK(), $signals, $before);
+    my $pid = fork;
     die "fork: $!" unless defined $pid;
     if ($pid) {
+        POSIX::sigprocmask(POSIX::SIG_SETMASK(), $before);
         $children{$pid} = $name;
         return $pid;
     }
     %children = ();
     $SIG{TERM} = $SIG{INT} = 'DEFAULT';
+    POSIX::sigprocmask(POSIX::SIG_SETMASK(), $before);
     die_with_parent($parent);
     eval { $code->(); 1 } or print STDERR "# $name: $@";
     POSIX::_exit(1);

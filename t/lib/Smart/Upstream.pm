@@ -34,6 +34,7 @@ use Fcntl qw(:flock);
 use File::Temp;
 use JSON::PP ();
 use List::Util qw(pairkeys);
+use POSIX ();
 use Smart::Message;
 use Smart::Process;
 use Smart::Wire;
@@ -78,8 +79,7 @@ sub set {
 sub stop {
     my ($self) = @_;
 
-    # Perl may lose a TERM that comes just before accept: then KILL, and the connections die with it.
-    Smart::Process::stop(delete $self->{pid}, 'TERM', 0.3) if $self->{pid};
+    Smart::Process::stop(delete $self->{pid}, 'TERM', 5) if $self->{pid};
     return;
 }
 
@@ -123,7 +123,9 @@ sub serve {
     my %connections;
 
     local $SIG{CHLD} = 'DEFAULT';
-    local $SIG{TERM} = sub { kill 'TERM', keys %connections; POSIX::_exit(0) };
+    # At once: %SIG's handlers wait for accept to end when the signal comes just before it.
+    POSIX::sigaction(POSIX::SIGTERM(), POSIX::SigAction->new(
+        sub { kill 'TERM', keys %connections; POSIX::_exit(0) }));
     $self->{listen}->blocking(1);
     while (1) {
         my $socket = $self->{listen}->accept;
