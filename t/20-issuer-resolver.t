@@ -1,0 +1,72 @@
+# A resolver that never answers holds up nobody but those who need it, and no worker.
+#
+# In a mount namespace of its own nginx sees an /etc/resolv.conf that names a socket which is bound and silent.
+
+use strict;
+use warnings;
+use lib 't/lib';
+use IO::Socket::INET;
+use Smart::Test;
+use Time::HiRes qw(sleep time);
+
+my $silent = IO::Socket::INET->new(LocalAddr => '127.53.53.53', LocalPort => 53, Proto => 'udp');
+
+plan skip_all => 'needs port 53 of a loopback address' unless $silent;
+plan skip_all => 'needs a mount namespace' if system('unshare -m true 2>/dev/null');
+
+my $dir = File::Temp->newdir;
+my $up  = upstream('GET /fhir/Organization/o1' =>
+        { json => { resourceType => 'Organization', id => 'o1' } });
+my $issuer = issuer();
+
+spew("$dir/resolv.conf", "nameserver 127.53.53.53\noptions timeout:5 attempts:3\n");
+spew("$dir/nsswitch.conf", "hosts: files dns\n");
+spew("$dir/nginx", <<"EOC");
+#!/bin/sh
+exec unshare -m --propagation private sh -c 'mount --bind $dir/resolv.conf /etc/resolv.conf && { mount --bind $dir/nsswitch.conf /etc/nsswitch.conf || true; } && exec /usr/sbin/nginx "\$@"' nginx "\$@"
+EOC
+chmod 0755, "$dir/nginx";
+local $ENV{SMART_NGINX} = "$dir/nginx";
+
+my $nginx = nginx(vars => { UPSTREAM => $up->port, ISSUER => $issuer->uri }, conf => <<'EOC');
+    smart_issuer good { uri %%ISSUER%%; audience https://fhir.example.org/r4; }
+    smart_issuer hung { uri https://auth.hung.example; audience https://fhir.example.org/r4; timeout 1s; }
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        location /good { smart good; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
+        location /hung { smart hung; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
+    }
+EOC
+
+my $hung = $issuer->token(iss => 'https://auth.hung.example');
+
+is($nginx->get('/good/Organization/o1', bearer => $issuer->token)->status, 200, 'the good issuer works');
+is($nginx->get('/hung/Organization/o1', bearer => $hung)->status, 503, 'the other has no keys');
+
+# For five seconds, over several time-outs of the fetch: nothing may take long.
+my $client  = $nginx->client;
+my $until   = time + 5;
+my $slowest = 0;
+my ($n, $bad) = (0, 0);
+while (time < $until) {
+    my $waiting = $nginx->client;
+    $waiting->send("GET /hung/Organization/o1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $hung\r\n\r\n");
+    my $began = time;
+    $bad++ if $client->get('/good/Organization/o1', bearer => $issuer->token)->status != 200;
+    my $took = time - $began;
+    $slowest = $took if $took > $slowest;
+    $n++;
+    sleep 0.05;
+    $waiting->close;
+}
+cmp_ok($n, '>', 20, "$n requests meanwhile");
+is($bad, 0, 'all of them answered');
+cmp_ok($slowest, '<', 0.5, sprintf 'none took long: %.3f s', $slowest);
+like($nginx->log, qr/smart_issuer "hung": no metadata/, 'the log names the issuer that hangs');
+
+my $began = time;
+$nginx->stop;
+cmp_ok(time - $began, '<', 4, 'and nginx leaves at once');
+ok(recv($silent, my $query, 512, 0), 'the resolver was asked');
+
+done_testing();
