@@ -1,0 +1,308 @@
+/* The invariants of RULES L25, on random tokens and requests (seeded: SMART_SEED chooses another run). */
+
+#include "unit.h"
+
+#include "smart_stage.h"
+
+#define ROUNDS     1200
+#define SCOPES_MAX 6
+
+static const char *const scopes[] = {
+    "patient/*.rs",
+    "patient/*.cruds",
+    "patient/Observation.r",
+    "patient/Observation.s",
+    "patient/Observation.rs",
+    "patient/Patient.rs",
+    "patient/Practitioner.r",
+    "patient/Endpoint.r",
+    "patient/Group.rs",
+    "patient/Observation.sr",
+    "patient/Foo.rs",
+    "patient/Observation.rs?code=x",
+    "user/*.rs",
+    "user/*.cruds",
+    "user/Observation.r",
+    "user/Observation.s",
+    "user/Observation.cu",
+    "user/Patient.rs",
+    "user/*.read",
+    "system/Observation.r",
+    "system/Observation.rs",
+    "system/Patient.s",
+    "system/*.s",
+    "system/Observation.crud",
+    "openid",
+    "launch/patient",
+    "offline_access",
+    "user/Device.rs",
+};
+
+static const char *const requests[] = {
+    "GET /Observation/1",
+    "GET /Observation?code=x",
+    "GET /Observation?patient=p1",
+    "GET /Observation?patient=p9",
+    "GET /Patient/p1",
+    "GET /Patient/p9",
+    "GET /Patient?name=x",
+    "GET /Patient?_id=p1",
+    "GET /Practitioner/1",
+    "GET /Endpoint/1",
+    "GET /Group/1",
+    "GET /Device/1",
+    "GET /Observation/1/_history",
+    "HEAD /Observation/1",
+    "DELETE /Observation/1",
+    "GET /Observation?_format=xml",
+    "GET /Observation?subject=Group/1",
+    "GET /Condition/1",
+};
+
+static const char *const bodies[] = {
+    "{\"resourceType\":\"Observation\",\"id\":\"1\",\"subject\":{\"reference\":\"Patient/p1\"}}",
+    "{\"resourceType\":\"Observation\",\"id\":\"1\",\"subject\":{\"reference\":\"Patient/p9\"}}",
+    "{\"resourceType\":\"Observation\",\"id\":\"1\",\"subject\":{\"reference\":\"Patient/p5\"}}",
+    "{\"resourceType\":\"Patient\",\"id\":\"p1\"}",
+    "{\"resourceType\":\"Patient\",\"id\":\"p9\"}",
+    "{\"resourceType\":\"Group\",\"id\":\"1\",\"member\":[{\"entity\":{\"reference\":\"Patient/"
+    "p1\"}}]}",
+    "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{\"resource\":{"
+    "\"resourceType\":\"Observation\",\"id\":\"1\",\"subject\":{\"reference\":\"Patient/p1\"}}}]}",
+    "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{\"resource\":{"
+    "\"resourceType\":\"Observation\",\"id\":\"1\",\"subject\":{\"reference\":\"Patient/p9\"}}}]}",
+    "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{\"resource\":{"
+    "\"resourceType\":\"Patient\",\"id\":\"p1\"}}]}",
+};
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+static const char *const patients[] = {NULL, "p1", "p9"};
+static const char *const users[] = {NULL, "Practitioner/1", "Patient/p9", "RelatedPerson/r",
+                                    "Person/1"};
+
+typedef struct {
+    const char *scope[SCOPES_MAX];
+    size_t n;
+    const char *patient;
+    const char *user;
+    const char *request;
+} token_t;
+
+/* What a token was given: everything that must not depend on order, and the set of bodies that would be released. */
+typedef struct {
+    smart_step_t step;
+    base_reason_t reason;
+    unsigned obligations;
+    unsigned missing;
+    unsigned released;
+    char query[256];
+} outcome_t;
+
+static uint32_t state = 20261;
+
+static size_t chance(size_t n)
+{
+    state = state * 1664525u + 1013904223u;
+    return (state >> 8) % n;
+}
+
+static unsigned released(stage_t *s)
+{
+    unsigned set = 0, shown;
+    size_t i;
+
+    for (i = 0; i < COUNT(bodies); i++) {
+        if (stage_answer(s, 200, "application/fhir+json", bodies[i], &shown) == BASE_OK) {
+            set |= 1u << i;
+        }
+    }
+    return set;
+}
+
+static void play(const token_t *token, const char *request, outcome_t *out)
+{
+    const smart_verdict_t *verdict;
+    stage_t s;
+    char text[512] = "";
+    size_t i;
+
+    for (i = 0; i < token->n; i++) {
+        strcat(strcat(text, token->scope[i]), " ");
+    }
+    memset(out, 0, sizeof(*out));
+    stage_open(&s);
+    (void) stage_token(&s, text, token->patient, token->user);
+    out->step = stage_line(&s, request);
+    verdict = smart_judge_verdict(&s.judge);
+    out->reason = verdict->reason;
+    out->missing = verdict->missing.letter | (unsigned) verdict->missing.context << 8;
+    if (out->step == SMART_SEND) {
+        out->obligations = verdict->obligations;
+        out->released = released(&s);
+        (void) snprintf(out->query, sizeof(out->query), "%.*s",
+                        (int) smart_judge_edits(&s.judge)->query.n,
+                        (const char *) smart_judge_edits(&s.judge)->query.p);
+    }
+    stage_close(&s);
+}
+
+static token_t any_token(void)
+{
+    token_t token = {{NULL}, 0, NULL, NULL, NULL};
+
+    token.n = 1 + chance(SCOPES_MAX - 1);
+    for (size_t i = 0; i < token.n; i++) {
+        token.scope[i] = scopes[chance(COUNT(scopes))];
+    }
+    token.patient = patients[chance(COUNT(patients))];
+    token.user = users[chance(COUNT(users))];
+    token.request = requests[chance(COUNT(requests))];
+    return token;
+}
+
+static bool same(const outcome_t *a, const outcome_t *b)
+{
+    return a->step == b->step && a->reason == b->reason && a->obligations == b->obligations &&
+           a->missing == b->missing && a->released == b->released &&
+           strcmp(a->query, b->query) == 0;
+}
+
+/* Permuting and repeating scopes changes nothing. */
+static bool order_matters_not(token_t token)
+{
+    outcome_t before, after;
+    const char *swap;
+    size_t i = chance(token.n), j = chance(token.n);
+
+    play(&token, token.request, &before);
+    swap = token.scope[i];
+    token.scope[i] = token.scope[j];
+    token.scope[j] = swap;
+    if (token.n < SCOPES_MAX) {
+        token.scope[token.n++] = token.scope[i];
+    }
+    play(&token, token.request, &after);
+    return same(&before, &after);
+}
+
+/* Adding a scope never removes what was released or permitted. */
+static bool more_is_more(token_t token)
+{
+    outcome_t before, after;
+
+    play(&token, token.request, &before);
+    token.scope[token.n < SCOPES_MAX ? token.n++ : 0] = scopes[chance(COUNT(scopes))];
+    play(&token, token.request, &after);
+    return before.step != SMART_SEND || token.n == SCOPES_MAX ||
+           (after.step == SMART_SEND && (before.released & ~after.released) == 0);
+}
+
+/* A patient in context never widens user/, except for a RelatedPerson (D13). */
+static bool launch_widens_not(token_t token)
+{
+    outcome_t before, after;
+    size_t i;
+
+    for (i = 0; i < token.n; i++) {
+        if (strncmp(token.scope[i], "user/", 5) != 0) {
+            token.scope[i] = "openid";
+        }
+    }
+    if (token.user != NULL && strncmp(token.user, "Related", 7) == 0) {
+        return true;
+    }
+    token.patient = NULL;
+    play(&token, token.request, &before);
+    token.patient = "p1";
+    play(&token, token.request, &after);
+    return same(&before, &after);
+}
+
+/* A narrowed request judged again gives itself. */
+static bool narrowing_is_final(token_t token)
+{
+    char again[512];
+    outcome_t before, after;
+    size_t path = strcspn(token.request, "?");
+
+    play(&token, token.request, &before);
+    if (before.step != SMART_SEND || before.query[0] == '\0') {
+        return true;
+    }
+    (void) snprintf(again, sizeof(again), "%.*s?%s", (int) path, token.request, before.query);
+    play(&token, again, &after);
+    return same(&before, &after);
+}
+
+/* Nothing of p5, whom no token names, is released unless a grant is unconditional. */
+static bool strangers_stay(token_t token)
+{
+    outcome_t got;
+    size_t i;
+
+    for (i = 0; i < token.n; i++) {
+        if (strncmp(token.scope[i], "system/", 7) == 0) {
+            return true;
+        }
+    }
+    if (token.user != NULL && strncmp(token.user, "Practitioner", 12) == 0) {
+        return true;
+    }
+    play(&token, token.request, &got);
+    return strstr(token.request, "/Observation") == NULL || (got.released & 4u) == 0;
+}
+
+static void property(const char *name, bool (*holds)(token_t token))
+{
+    token_t token;
+    int i;
+    bool good = true;
+
+    for (i = 0; i < ROUNDS && good; i++) {
+        token = any_token();
+        good = holds(token);
+    }
+    ok(good, "%s: %d random tokens", name, ROUNDS);
+    if (!good) {
+        (void) printf("# round %d: %s [%s %s %s %s] patient %s user %s\n", i, token.request,
+                      token.scope[0], token.n > 1 ? token.scope[1] : "",
+                      token.n > 2 ? token.scope[2] : "", token.n > 3 ? token.scope[3] : "",
+                      token.patient, token.user);
+    }
+}
+
+/* The generator reaches both sides of what is claimed. */
+static void not_vacuous(void)
+{
+    token_t token;
+    outcome_t got;
+    int i, sent = 0, checked = 0, refused = 0;
+
+    for (i = 0; i < ROUNDS; i++) {
+        token = any_token();
+        play(&token, token.request, &got);
+        sent += got.step == SMART_SEND;
+        checked += (got.obligations & SMART_RESPONSE) != 0;
+        refused += got.step == SMART_REFUSE;
+    }
+    ok(sent > ROUNDS / 8 && checked > ROUNDS / 20 && refused > ROUNDS / 8,
+       "of %d: %d sent, %d of them checked, %d refused", ROUNDS, sent, checked, refused);
+}
+
+int main(void)
+{
+    const char *seed = getenv("SMART_SEED");
+
+    UNIT_BEGIN();
+    if (seed != NULL) {
+        state = (uint32_t) strtoul(seed, NULL, 10);
+    }
+    not_vacuous();
+    property("the order of scopes", order_matters_not);
+    property("another scope", more_is_more);
+    property("a launch patient", launch_widens_not);
+    property("narrowing again", narrowing_is_final);
+    property("strangers", strangers_stay);
+    UNIT_END();
+}
