@@ -6,6 +6,7 @@ use warnings;
 use lib 't/lib';
 use Smart::Test;
 use Crypt::JWT qw(decode_jwt);
+use File::Temp;
 use JSON::PP ();
 use POSIX ();
 
@@ -100,7 +101,7 @@ subtest 'the life of nginx' => sub {
     $nginx->mark;
     $up->set(qr/./ => { status => 500 });
     is($nginx->get('/r4/Patient/1')->status, 500, 'the upstream under other rules');
-    like($nginx->access_log, qr{GET /r4/Patient/1 }, 'access log');
+    ok($nginx->wait_access_log(qr{GET /r4/Patient/1 }), 'access log');
     unlike($nginx->log_since_mark, qr/first/, 'error log since a mark');
 
     my ($ok, $output) = Smart::Nginx->check(%how, conf => "server { nonsense; }");
@@ -117,9 +118,11 @@ subtest 'the life of nginx' => sub {
     is($nginx->get('/here')->status, 0, 'nobody answers');
 };
 
-# A test inside the test, whose own result is what is tested.
+# A test inside the test, whose own result is what is tested. What a killed one leaves behind goes with
+# its directory.
 sub run_inner {
     my ($code) = @_;
+    local $ENV{TMPDIR} = File::Temp->newdir;
     my $pid = open my $out, '-|';
 
     if (!$pid) {

@@ -23,7 +23,8 @@ package Smart::Nginx;
 #   $nginx->reload           true when new workers run; false when the configuration is refused.
 #                            ->reload(conf => ...) with another configuration, same ports
 #   $nginx->port(2), ->prefix, ->master, ->workers (pids), ->client(options)
-#   $nginx->log              the error log; ->log_since_mark, ->mark; ->access_log
+#   $nginx->log              the error log; ->mark, ->log_since_mark, ->wait_log(qr/../) since the mark
+#   $nginx->access_log       ->wait_access_log(qr/../): it is written after the answer was sent
 #   my ($ok, $output) = Smart::Nginx->check(conf => ...)         nginx -t
 #
 # Environment: SMART_NGINX another binary, SMART_MODULE another module ('' for a static build),
@@ -301,6 +302,13 @@ sub wait_log {
     my ($self, $pattern, $seconds) = @_;
 
     return Smart::Process::wait_until(sub { $self->log_since_mark =~ $pattern }, $seconds || 5);
+}
+
+# The access log is written after the client has its answer.
+sub wait_access_log {
+    my ($self, $pattern, $seconds) = @_;
+
+    return Smart::Process::wait_until(sub { $self->access_log =~ $pattern }, $seconds || 5);
 }
 
 sub judge_log {

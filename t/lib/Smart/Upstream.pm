@@ -32,6 +32,7 @@ use strict;
 use warnings;
 use Fcntl qw(:flock);
 use File::Temp;
+use IO::Select;
 use JSON::PP ();
 use List::Util qw(pairkeys);
 use POSIX ();
@@ -71,15 +72,27 @@ sub set {
     my ($self, @rules) = @_;
 
     $self->stop;
-    $self->{pid} = Smart::Process::spawn('upstream', sub { $self->serve(\@rules) });
+    pipe my $gone, my $held or die "pipe: $!";
+    $self->{pid} = Smart::Process::spawn('upstream', sub {
+        setpgrp 0, 0;
+        $self->serve(\@rules, $held);
+    });
+    setpgrp $self->{pid}, $self->{pid};
+    $self->{gone} = $gone;
     return $self;
 }
 
-# Nothing accepts any more; the port stays ours, so that connections wait until set() is called.
+# Nothing accepts any more, and no connection is left; the port stays ours, so that new connections
+# wait until set() is called.
 sub stop {
     my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
 
-    Smart::Process::stop(delete $self->{pid}, 'TERM', 5) if $self->{pid};
+    kill 'TERM', -$pid;
+    Smart::Process::stop($pid, 'TERM', 5);
+    # The pipe ends with the last process that holds it.
+    my $gone = delete $self->{gone};
+    IO::Select->new($gone)->can_read(5) or die "a connection of the upstream does not end\n";
     return;
 }
 
@@ -118,35 +131,21 @@ sub clear {
 
 # --- in the child process: one process for each connection
 
+# $held is only kept open.
 sub serve {
-    my ($self, $rules) = @_;
-    my %connections;
+    my ($self, $rules, $held) = @_;
 
-    local $SIG{CHLD} = 'DEFAULT';
-    # At once: %SIG's handlers wait for accept to end when the signal comes just before it.
-    POSIX::sigaction(POSIX::SIGTERM(), POSIX::SigAction->new(
-        sub { kill 'TERM', keys %connections; POSIX::_exit(0) }));
+    local $SIG{CHLD} = 'IGNORE';
     $self->{listen}->blocking(1);
     while (1) {
-        my $socket = $self->{listen}->accept;
-        while ((my $pid = waitpid -1, POSIX::WNOHANG()) > 0) {
-            delete $connections{$pid};
-        }
-        next unless $socket;
+        my $socket = $self->{listen}->accept or next;
         my $parent = $$;
         my $pid    = fork;
-        if (!defined $pid) {
-            close $socket;
-        } elsif ($pid) {
-            $connections{$pid} = 1;
-            close $socket;
-        } else {
-            local $SIG{TERM} = 'DEFAULT';
-            Smart::Process::die_with_parent($parent);
-            eval { $self->connection(Smart::Wire->new($socket), $rules); 1 }
-                or print STDERR "# upstream: $@";
-            POSIX::_exit(0);
-        }
+        next if !defined $pid || $pid;
+        Smart::Process::die_with_parent($parent);
+        eval { $self->connection(Smart::Wire->new($socket), $rules); 1 }
+            or print STDERR "# upstream: $@";
+        POSIX::_exit(0);
     }
 }
 
