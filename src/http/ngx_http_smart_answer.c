@@ -22,6 +22,7 @@ static ngx_chain_t *ngx_http_smart_answer_body(ngx_http_request_t *r,
     base_span_t body);
 static ngx_int_t ngx_http_smart_answer_clear(ngx_http_request_t *r);
 static void ngx_http_smart_answer_discard(ngx_http_request_t *r);
+static void ngx_http_smart_answer_enough(ngx_http_request_t *r);
 
 
 /* From a phase or content handler. The result is for ngx_http_finalize_request(). */
@@ -75,11 +76,7 @@ ngx_http_smart_replace(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 
     ngx_http_smart_log_denial(r, ctx, reason);
 
-    /* whatever else the upstream sends is of no use; what it has sent is dropped by the body filter */
-
-    if (r->upstream && r->upstream->pipe) {
-        r->upstream->pipe->downstream_error = 1;
-    }
+    ngx_http_smart_answer_enough(r);
 
     r->err_status = 0;
     r->expect_trailers = 0;
@@ -103,6 +100,26 @@ ngx_http_smart_replace(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     out = ngx_http_smart_answer_body(r, body);
 
     return out ? ngx_http_smart_next_body(r, out) : NGX_ERROR;
+}
+
+
+/*
+ * Whatever else the upstream sends is of no use: what has come is dropped by the body filter, the rest is not read. Unless it is being cached, for the
+ * cache wants the whole.
+ */
+
+static void
+ngx_http_smart_answer_enough(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    if (u && u->pipe && u->buffering && !u->cacheable && !u->store
+        && u->peer.connection)
+    {
+        u->pipe->upstream_done = 1;
+    }
 }
 
 

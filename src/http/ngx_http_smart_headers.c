@@ -127,9 +127,14 @@ ngx_http_smart_headers_copy(ngx_http_request_t *r, ngx_list_t *list,
         if (drop(&folded, data)) {
             typed = ngx_http_smart_headers_typed(r, &h[i]);
 
-            /* all headers of that name go: so does the chain */
+            /*
+             * All headers of that name go: so does the chain. nginx's own gzip, which works behind us, may know what the client
+             * decodes; the upstream gets what is in the list.
+             */
 
-            if (typed) {
+            if (typed && !ngx_http_smart_folded_is(&folded, "accept-encoding",
+                                                   15))
+            {
                 *typed = NULL;
             }
 
