@@ -1,0 +1,248 @@
+/*
+ * The worked examples of t/examples through smart_judge and smart_review. Those that are decided today give what they say; the others are
+ * refused, and none is ever allowed that its example denies.
+ */
+
+#define _POSIX_C_SOURCE 200809L
+
+#include "unit.h"
+
+#include "smart_stage.h"
+
+#include "smart/smart_answer.h"
+
+typedef enum {
+    AS_EXPECTED, /* decision and status are the example's */
+    LATER        /* refused until a later step: with this reason */
+} today_t;
+
+/* clang-format off */
+static const struct {
+    const char *file;
+    today_t today;
+    const char *reason;
+} rows[] = {
+    {"01-read-granular-match", LATER, "scope_constrained"},
+    {"02-read-granular-mismatch", LATER, "scope_constrained"},
+    {"03-read-other-patient", AS_EXPECTED, "not_found"},
+    {"04-search-narrow-and-filter", LATER, "answer_uncovered"},
+    {"05-search-post-other-patient", AS_EXPECTED, "other_patient"},
+    {"06-include-revinclude", LATER, "parameter_refused"},
+    {"07-has-oracle", AS_EXPECTED, "parameter_refused"},
+    {"08-compartment-search-all-types", LATER, "interaction_refused"},
+    {"09-transaction-allowed", LATER, "interaction_refused"},
+    {"10-transaction-one-entry-forbidden", AS_EXPECTED, "interaction_refused"},
+    {"11-transaction-indirect-subject", AS_EXPECTED, "interaction_refused"},
+    {"12-batch-reads", LATER, "interaction_refused"},
+    {"13-create-constraint-mismatch", AS_EXPECTED, "scope_constrained"},
+    {"14-update-moves-subject", AS_EXPECTED, "patient_write"},
+    {"15-json-patch-subject", AS_EXPECTED, "patient_write"},
+    {"16-conditional-update", AS_EXPECTED, "interaction_refused"},
+    {"17-conditional-create", AS_EXPECTED, "interaction_refused"},
+    {"18-history-instance", LATER, "patient_interaction"},
+    {"19-everything-partial-scopes", LATER, "operation_refused"},
+    {"20-export-group", AS_EXPECTED, "operation_refused"},
+    {"21-practitioner-and-device", LATER, "type_not_patient_level"},
+    {"22-binary-security-context", LATER, "type_not_patient_level"},
+    {"23-v1-scope-write", AS_EXPECTED, "scope_missing"},
+    {"24-no-token", AS_EXPECTED, "no_credentials"},
+    {"25-opaque-page-link", LATER, "interaction_refused"},
+    {"26-no-patient-context", AS_EXPECTED, "patient_missing"},
+    {"27-elements-hides-membership", LATER, "scope_constrained"},
+    {"28-performer-membership", AS_EXPECTED, "ok"},
+    {"29-group-member", AS_EXPECTED, "type_not_patient_level"},
+    {"30-user-scope-patient-user", AS_EXPECTED, "ok"},
+    {"31-app-state-constrained-write", LATER, "scope_constrained"},
+};
+/* clang-format on */
+
+static json_t *load(const char *name)
+{
+    char path[256];
+    json_error_t error;
+
+    (void) snprintf(path, sizeof(path), "t/examples/%s.json", name);
+    return json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+}
+
+static const char *member(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+static base_span_t header(const json_t *request, const char *name)
+{
+    return base_span_of(member(json_object_get(request, "headers"), name));
+}
+
+/* A body is a text (a form) or JSON. To be freed. */
+static char *body_of(const json_t *holder)
+{
+    const json_t *body = json_object_get(holder, "body");
+
+    if (body == NULL) {
+        return NULL;
+    }
+    return json_is_string(body) ? strdup(json_string_value(body)) : json_dumps(body, JSON_COMPACT);
+}
+
+static void set_token(stage_t *s, const json_t *example)
+{
+    const json_t *token = json_object_get(example, "token");
+    char *claims;
+
+    if (json_is_object(token)) {
+        claims = json_dumps(token, 0);
+        (void) stage_claims(s, claims);
+        free(claims);
+    }
+}
+
+static smart_step_t ask(stage_t *s, const json_t *example, const char *path, const char *body)
+{
+    const json_t *request = json_object_get(example, "request");
+    smart_message_t message;
+
+    memset(&message, 0, sizeof(message));
+    message.fhir.method = base_span_of(member(request, "method"));
+    message.fhir.path = base_span_of(path);
+    message.fhir.query = base_span_of(member(request, "query"));
+    message.fhir.content_type = header(request, "Content-Type");
+    message.fhir.if_none_exist = header(request, "If-None-Exist");
+    message.accept = header(request, "Accept");
+    message.prefer = header(request, "Prefer");
+    message.fhir.has_body = body != NULL;
+    return stage_play(s, &message, body);
+}
+
+/* What the client would see: the reason, and the status. */
+static base_reason_t see(stage_t *s, const json_t *example, unsigned *status)
+{
+    const json_t *answer = json_object_get(example, "upstreamResponse");
+    base_reason_t reason = smart_judge_verdict(&s->judge)->reason;
+    char *body = body_of(answer);
+
+    *status = base_reason_info(reason)->status;
+    if (s->step == SMART_SEND && answer != NULL) {
+        reason = stage_answer(s, (unsigned) json_integer_value(json_object_get(answer, "status")),
+                              "application/fhir+json", body, status);
+    }
+    free(body);
+    return reason;
+}
+
+static bool query_holds(const stage_t *s, const char *item)
+{
+    char query[512];
+
+    if (item == NULL) {
+        return true;
+    }
+    (void) snprintf(query, sizeof(query), "%.*s", (int) smart_judge_edits(&s->judge)->query.n,
+                    (const char *) smart_judge_edits(&s->judge)->query.p);
+    return strstr(query, item) != NULL;
+}
+
+static void as_expected(const stage_t *s, const json_t *expect, const char *name, bool denied,
+                        unsigned status)
+{
+    const json_t *wanted = json_object_get(expect, "status");
+    const char *decision = member(expect, "decision");
+
+    ok(denied == (strncmp(decision, "deny", 4) == 0), "%s: %s", name, decision);
+    ok(wanted == NULL || json_integer_value(wanted) == (json_int_t) status, "%s: status %u", name,
+       status);
+    ok(query_holds(s, member(expect, "upstreamQueryAdd")), "%s: what is appended", name);
+}
+
+static void play(const char *name, today_t today, const char *reason_name)
+{
+    json_t *example = load(name);
+    const json_t *expect = json_object_get(example, "expect");
+    stage_t s;
+    char *body = body_of(json_object_get(example, "request"));
+    unsigned status = 0;
+    base_reason_t reason;
+
+    stage_open(&s);
+    set_token(&s, example);
+    (void) ask(&s, example, member(json_object_get(example, "request"), "path"), body);
+    reason = see(&s, example, &status);
+    is_str(base_reason_info(reason)->name, reason_name, "%s", name);
+    if (today == AS_EXPECTED && example != NULL) {
+        as_expected(&s, expect, name, reason != BASE_OK, status);
+    }
+    stage_close(&s);
+    free(body);
+    json_decref(example);
+}
+
+/* The parts of examples that are alternatives to their main request. */
+static void alternatives(void)
+{
+    json_t *example = load("28-performer-membership");
+    stage_t s;
+    unsigned status;
+
+    stage_open(&s);
+    (void) stage_policy(&s, "membership strict");
+    set_token(&s, example);
+    (void) ask(&s, example, member(json_object_get(example, "request"), "path"), NULL);
+    is_int(see(&s, example, &status), BASE_NOT_FOUND, "28, membership strict");
+    stage_close(&s);
+    json_decref(example);
+
+    example = load("21-practitioner-and-device");
+    stage_open(&s);
+    set_token(&s, example);
+    is_int(ask(&s, example, "/Practitioner/prac-7", NULL), SMART_SEND, "21, the Practitioner");
+    stage_close(&s);
+    json_decref(example);
+
+    example = load("08-compartment-search-all-types");
+    stage_open(&s);
+    set_token(&s, example);
+    is_int(ask(&s, example, "/Patient/pat-200/Condition", NULL), SMART_REFUSE,
+           "08, another patient");
+    is_int(base_reason_info(smart_judge_verdict(&s.judge)->reason)->status, 403, "08, with 403");
+    stage_close(&s);
+    json_decref(example);
+}
+
+static void challenges(void)
+{
+    char memory[256];
+    base_writer_t w;
+    base_span_t text = {NULL, 0};
+    json_t *example = load("23-v1-scope-write");
+    char *body = body_of(json_object_get(example, "request"));
+    const json_t *headers = json_object_get(json_object_get(example, "expect"), "headers");
+    const smart_verdict_t *verdict;
+    stage_t s;
+
+    stage_open(&s);
+    set_token(&s, example);
+    (void) ask(&s, example, "/Condition", body);
+    verdict = smart_judge_verdict(&s.judge);
+    base_writer_init(&w, memory, sizeof(memory));
+    (void) smart_answer_challenge(verdict->reason, &verdict->missing, BASE_SPAN("fhir"), &w);
+    (void) base_writer_done(&w, &text);
+    is_mem(text.p, text.n, member(headers, "WWW-Authenticate"),
+           strlen(member(headers, "WWW-Authenticate")), "23, the challenge");
+    stage_close(&s);
+    free(body);
+    json_decref(example);
+}
+
+int main(void)
+{
+    size_t i;
+
+    UNIT_BEGIN();
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        play(rows[i].file, rows[i].today, rows[i].reason);
+    }
+    alternatives();
+    challenges();
+    UNIT_END();
+}
