@@ -1,0 +1,124 @@
+/*
+ * The whole way: any request and any answer under a patient/ token. Input: request line, '\n', form or body, '\n', the answer's body. What is
+ * released under a check must, by jansson's reading, hold the own patient's reference, or be the own Patient or an OperationOutcome.
+ */
+
+#include "smart/smart_judge.h"
+#include "smart/smart_review.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static smart_policy_t policy;
+static smart_base_t base;
+static smart_principal_t *principal;
+
+static bool is_own(const json_t *resource)
+{
+    const char *type = json_string_value(json_object_get(resource, "resourceType"));
+    const char *id = json_string_value(json_object_get(resource, "id"));
+    char *text;
+    bool own;
+
+    if (type != NULL && strcmp(type, "OperationOutcome") == 0) {
+        return true;
+    }
+    if (type != NULL && strcmp(type, "Patient") == 0) {
+        return id != NULL && strcmp(id, "p1") == 0;
+    }
+    text = json_dumps(resource, JSON_ENCODE_ANY);
+    own = text != NULL && strstr(text, "Patient/p1") != NULL;
+    free(text);
+    return own;
+}
+
+static void check_released(const smart_verdict_t *verdict, base_span_t body)
+{
+    json_t *json = json_loadb((const char *) body.p, body.n, JSON_REJECT_DUPLICATES, NULL), *entry;
+    size_t i;
+
+    if (json == NULL) {
+        abort();
+    }
+    if (verdict->check[0].kind == SMART_CHECK_INSTANCE) {
+        if (!is_own(json)) {
+            abort();
+        }
+    } else {
+        json_array_foreach(json_object_get(json, "entry"), i, entry)
+        {
+            if (!is_own(json_object_get(entry, "resource"))) {
+                abort();
+            }
+        }
+    }
+    json_decref(json);
+}
+
+static void answer(base_arena_t *arena, const smart_judge_t *judge, base_span_t body)
+{
+    const smart_verdict_t *verdict = smart_judge_verdict(judge);
+    smart_head_t head = {200, BASE_SPAN_LIT("application/fhir+json"), false};
+    smart_review_t review;
+
+    if (smart_review_start(&review, arena, verdict, &policy, &head) == SMART_REVIEW_HOLD &&
+        smart_review_body(&review, body) == BASE_OK) {
+        check_released(verdict, body);
+    }
+}
+
+static void ask(base_arena_t *arena, base_span_t line, base_span_t body, base_span_t answered)
+{
+    smart_message_t message;
+    smart_judge_t judge;
+    smart_step_t step;
+    size_t question;
+
+    memset(&message, 0, sizeof(message));
+    message.fhir.method = base_span_split(&line, ' ');
+    question = base_span_find(line, '?');
+    message.fhir.path = base_span_sub(line, 0, question);
+    if (question < line.n) {
+        message.fhir.query = base_span_sub(line, question + 1, line.n);
+    }
+    message.fhir.has_body = base_span_is(message.fhir.method, "POST");
+    message.fhir.content_type = BASE_SPAN("application/x-www-form-urlencoded");
+    smart_judge_start(&judge, arena, &policy, &base, &message);
+    smart_judge_principal(&judge, principal);
+    step = smart_judge_next(&judge);
+    if (step == SMART_WANT_BODY) {
+        smart_judge_body(&judge, body);
+        step = smart_judge_next(&judge);
+    }
+    if (step == SMART_SEND) {
+        answer(arena, &judge, answered);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char token[] = "{\"scope\":\"patient/*.cruds\",\"patient\":\"p1\"}";
+    base_span_t rest = base_span_make(data, size), line, body;
+    smart_claim_map_t map;
+    base_arena_t *arena;
+
+    if (principal == NULL) {
+        smart_policy_default(&policy);
+        smart_claim_map_default(&map);
+        if (smart_principal_new(&map, base_span_of(token), BASE_SPAN("i"), &principal) != BASE_OK) {
+            abort();
+        }
+    }
+    if (size == 0) {
+        return 0;
+    }
+    line = base_span_split(&rest, '\n');
+    body = rest.p == NULL ? rest : base_span_split(&rest, '\n');
+    arena = base_arena_new(1u << 20);
+    ask(arena, line, body, rest);
+    base_arena_free(arena);
+    return 0;
+}
