@@ -5,8 +5,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "oauth/oauth_bearer.h"
 #include "smart/smart_context.h"
-#include "ngx_http_smart.h"
+#include "ngx_http_smart_headers.h"
 
 
 typedef base_span_t (*ngx_http_smart_fact_pt)(ngx_http_request_t *r,
@@ -96,12 +97,81 @@ ngx_http_smart_fact_resource_type(ngx_http_request_t *r,
 }
 
 
+/*
+ * Before the judging phase (limit_req_zone keys, maps) three variables answer from the token cache: known tokens only, so that nobody is asked
+ * for a signature check there (CONFIG). The record does not exist yet, and none is made.
+ */
+
+static const smart_principal_t *
+ngx_http_smart_variable_known(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
+{
+    ngx_uint_t                  n;
+    base_span_t                 values[8], token;
+    ngx_http_smart_identity_t   identity;
+    ngx_http_smart_loc_conf_t  *slcf;
+
+    if (ctx) {
+        return ctx->identity.principal;
+    }
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_smart_module);
+
+    if (!slcf->enabled || slcf->issuers_n == 0 || r != r->main) {
+        return NULL;
+    }
+
+    n = ngx_http_smart_headers_values(r, "authorization",
+                                      sizeof("authorization") - 1, values, 8);
+
+    if (oauth_bearer_parse(values, ngx_min(n, 8), slcf->max_token, &token)
+        != BASE_OK
+        || ngx_http_smart_token_known(r, slcf->issuers, slcf->issuers_n, token,
+                                      &identity)
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return identity.principal;
+}
+
+
 static base_span_t
 ngx_http_smart_fact_issuer(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     const smart_claims_t *claims)
 {
-    return claims ? smart_principal_issuer(ctx->identity.principal)
-                  : base_span_make(NULL, 0);
+    const smart_principal_t  *principal;
+
+    principal = ngx_http_smart_variable_known(r, ctx);
+
+    return principal ? smart_principal_issuer(principal)
+                     : base_span_make(NULL, 0);
+}
+
+
+static base_span_t
+ngx_http_smart_fact_subject(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    const smart_claims_t *claims)
+{
+    const smart_principal_t  *principal;
+
+    principal = ngx_http_smart_variable_known(r, ctx);
+
+    return principal ? smart_principal_claims(principal)->subject
+                     : base_span_make(NULL, 0);
+}
+
+
+static base_span_t
+ngx_http_smart_fact_client_id(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    const smart_claims_t *claims)
+{
+    const smart_principal_t  *principal;
+
+    principal = ngx_http_smart_variable_known(r, ctx);
+
+    return principal ? smart_principal_claims(principal)->client_id
+                     : base_span_make(NULL, 0);
 }
 
 
@@ -149,8 +219,6 @@ ngx_http_smart_fact_encounter(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
         return claims ? claims->field : base_span_make(NULL, 0);              \
     }
 
-NGX_HTTP_SMART_CLAIM_FACT(subject)
-NGX_HTTP_SMART_CLAIM_FACT(client_id)
 NGX_HTTP_SMART_CLAIM_FACT(token_id)
 NGX_HTTP_SMART_CLAIM_FACT(fhir_user)
 NGX_HTTP_SMART_CLAIM_FACT(tenant)

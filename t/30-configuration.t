@@ -1,0 +1,94 @@
+# nginx -t says what is wrong, where, and what to write instead (CONFIG); what is right passes.
+
+use strict;
+use warnings;
+use lib 't/lib';
+use Smart::Test;
+
+my $issuer = 'smart_issuer hospital { uri https://auth.example.org; audience https://fhir.example.org/r4; }';
+my $pass   = 'proxy_pass http://127.0.0.1:1;';
+
+sub server { return "$issuer server { listen 127.0.0.1:%%PORT%%; @_ }" }
+sub r4     { return server("location /r4 { smart hospital; @_ $pass }") }
+
+# conf => what the message says
+my @bad = (
+    server("location /r4 { smart nobody; $pass }") => qr/unknown issuer "nobody".*nginx\.conf:\d+/,
+    server("location /r4 { smart hospital policy=none; $pass }") => qr/unknown policy "none".*nginx\.conf:\d+/,
+    server("location /r4 { smart; $pass }") => qr/invalid number of arguments in "smart"/,
+    server("location /r4 { smart policy=x; $pass }") => qr/needs the name of a "smart_issuer"/,
+    server("location /r4 { smart hospital off; $pass }") => qr/either "off" or issuers/,
+    server("location /r4 { smart hospital \$arg_x; $pass }") => qr/one variable, or names/,
+    server("location /r4 { smart \$arg_x \$arg_y; $pass }") => qr/one variable, or names/,
+    server("location /r4 { smart hospital; smart hospital; $pass }") => qr/is duplicate/,
+    server("location /r4 { smart hospital policy=a policy=b; $pass }") => qr/one "policy=<name>"/,
+    server("location /r4 { smart hospital; if (\$arg_x) { smart off; } $pass }") => qr/"smart" directive is not allowed here/,
+    server("location /r4 { smart hospital; limit_except GET { smart off; } $pass }") => qr/"smart" directive is not allowed here/,
+    server("location ~ ^/r4 { smart hospital; $pass }") => qr/location "\^\/r4" is not a path.*"smart_base".*"smart off".*nginx\.conf:\d+/,
+    server("location \@r4 { smart hospital; $pass }") => qr/location "\@r4" is not a path.*"smart_base"/,
+    server("smart hospital; location ~ x { $pass }") => qr/location "x" is not a path/,
+    r4('smart_base r4;')        => qr/must be a path that begins with "\/"/,
+    r4('smart_base /a//b;')     => qr/must be a plain path/,
+    r4('smart_base /a/../b;')   => qr/must be a plain path/,
+    r4('smart_base /a%20;')     => qr/must be a plain path/,
+    r4('smart_base /a; smart_base /b;') => qr/is duplicate/,
+    server('smart_base /a;')    => qr/"smart_base" directive is not allowed here/,
+    (map { (r4("smart_base_url https://$_/r4;") => qr/must not be made of "\$\w+", which the client chooses.*map/) }
+        '$host', '${host}', '$http_host', '$http_x_forwarded_host', '$arg_x', '$cookie_x', '$uri', '$ssl_server_name'),
+    r4('smart_base_url /r4;')   => qr/must be an absolute URL/,
+    r4('smart_base_url ftp://x/r4;') => qr/must be an absolute URL/,
+    r4('smart_context_header nobody X-Y;') => qr/unknown name "nobody" in "smart_context_header"; it is one of patient/,
+    r4('smart_context_header patient Authorization;') => qr/not one that HTTP uses/,
+    r4('smart_context_header patient "X Y";') => qr/letters, digits and "-"/,
+    r4('smart_context_header patient X_Y;') => qr/letters, digits and "-"/,
+    r4('smart_context_header patient X-A; smart_context_header patient X-B;') => qr/is duplicate/,
+    r4('smart_context_header patient X-A; smart_context_header encounter x-a;') => qr/two context headers have the name/,
+    r4('smart_context_header patient X-SMART-Encounter;') => qr/two context headers have the name/,
+    r4('smart_forward_token on; smart_upstream_authorization x;') => qr/contradict each other.*nginx\.conf:\d+/,
+    r4('smart_forward_token maybe;') => qr/it must be "on" or "off"/,
+    r4('smart_upstream_authorization file:/nonexistent;') => qr/open\(\) "\/nonexistent" failed/,
+    r4('smart_upstream_authorization file:%%PREFIX%%/empty;') => qr/an empty file/,
+    r4('smart_upstream_authorization file:%%PREFIX%%/lines;') => qr/not one line/,
+    r4('smart_upstream_authorization "";') => qr/needs a value/,
+    r4('smart_max_token 0;')       => qr/a size of 0/,
+    r4('smart_body_buffer 0;')     => qr/a size of 0/,
+    r4('smart_response_buffer 0;') => qr/a size of 0/,
+    r4('smart_max_token x;')       => qr/invalid value/,
+    (map { (r4("$_;") => qr/unknown directive/) } 'smart_dry_run on', 'smart_bypass $x', 'smart_audit off', 'smart_seal_links on', 'smart_cors off', 'smart_require $x'),
+    "smart_policy p { nonsense x; } " . r4() => qr/nonsense.*nginx\.conf:\d+/,
+    "smart_policy p { membership loose; } " . r4() => qr/membership/,
+    "smart_policy p { membership strict; membership formal; } " . r4() => qr/membership/,
+    "smart_policy p { } smart_policy p { } " . r4() => qr/duplicate policy "p"/,
+    "smart_policy p { history own; } " . r4() => qr/history/,
+    "smart_policy p { smart hospital; } " . r4() => qr/smart/,
+);
+my @good = (
+    r4(),
+    server("location /r4 { smart hospital; smart_base /r4; $pass }"),
+    server("smart hospital; location /r4 { $pass } location ~ x { smart off; $pass } location \@y { smart_base /y; $pass }"),
+    server("location ~ ^/(?<t>[a-z]+)/fhir { smart hospital; smart_base /\$t/fhir; smart_base_url https://x/\$t/fhir; $pass }"),
+    server("location /r4 { smart hospital; if (\$arg_x) { $pass } limit_except GET { deny all; } $pass }"),
+    server("location /r4 { smart hospital; smart_context_header patient off; smart_context_header encounter X-SMART-Patient; $pass }"),
+    server("smart_forward_token on; location /r4 { smart hospital; smart_upstream_authorization x; $pass }"),
+    server("smart_upstream_authorization x; location /r4 { smart hospital; smart_forward_token on; $pass }"),
+    r4('smart_upstream_authorization file:%%PREFIX%%/line;'),
+    r4('smart_upstream_authorization "Bearer $remote_user";'),
+    "smart_policy p { membership strict; fhir_version r5; } $issuer server { listen 127.0.0.1:%%PORT%%; location /r4 { smart hospital policy=p; $pass } }",
+    "server { listen 127.0.0.1:%%PORT%%; location /r4 { smart later; $pass } } smart_issuer later { uri https://a.example.org; audience x; }",
+    "smart hospital; smart_max_token 8k; " . server("location / { smart off; } location /r4 { $pass }"),
+    "map \$server_name \$public { default https://x/r4; } " . r4('smart_base_url $public;'),
+);
+my %files = (empty => "\n", lines => "a\nb\n", line => "Bearer x\n");
+
+while (my ($conf, $message) = splice @bad, 0, 2) {
+    my ($ok, $output) = Smart::Nginx->check(conf => $conf, files => \%files);
+    my ($shown) = $conf =~ /.*?server \{ listen \S+; (.*) \}$/s;
+    ok(!$ok && $output =~ /\[emerg\]/ && $output =~ $message, 'refused: ' . substr $shown || $conf, 0, 90) || diag($output);
+}
+for my $conf (@good) {
+    my ($ok, $output) = Smart::Nginx->check(conf => $conf, files => \%files);
+    ok($ok, 'accepted: ' . substr $conf, 0, 60) || diag($output);
+    unlike($output, qr/\[(?:warn|emerg|alert)\]/, 'silently') if $ok;
+}
+
+done_testing();
