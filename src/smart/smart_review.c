@@ -233,10 +233,10 @@ static base_reason_t judge_outcome(judging_t *judging, base_span_t body)
                : BASE_ANSWER_UNEXPECTED;
 }
 
-static base_reason_t judge_by(smart_review_t *review, const smart_check_t *check, uint64_t *hashes,
-                              base_span_t body)
+static base_reason_t judge_by(smart_review_t *review, const smart_check_t *check, base_span_t body)
 {
-    judging_t judging = {check, review->_policy->definitions, NULL, hashes, review->_arena};
+    judging_t judging = {check, review->_policy->definitions, NULL, review->_hashes,
+                         review->_arena};
     bool ok;
 
     if (review->_outcome_only) {
@@ -259,15 +259,15 @@ static base_reason_t judge_by(smart_review_t *review, const smart_check_t *check
 /* Every check must hold: a verdict that was joined has those of all locations that judged. */
 base_reason_t smart_review_body(smart_review_t *review, base_span_t body)
 {
-    uint64_t *hashes = base_arena_array(review->_arena, HASHES_MAX, sizeof(*hashes));
     base_reason_t reason;
     size_t i;
 
-    if (hashes == NULL) {
+    review->_hashes = base_arena_array(review->_arena, HASHES_MAX, sizeof(*review->_hashes));
+    if (review->_hashes == NULL) {
         return BASE_NO_MEMORY;
     }
     for (i = 0; i < review->_verdict->check_n; i++) {
-        reason = judge_by(review, &review->_verdict->check[i], hashes, body);
+        reason = judge_by(review, &review->_verdict->check[i], body);
         if (reason != BASE_OK) {
             return reason;
         }

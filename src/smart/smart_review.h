@@ -36,6 +36,7 @@ typedef struct {
     base_arena_t *_arena;
     const smart_verdict_t *_verdict;
     const smart_policy_t *_policy;
+    uint64_t *_hashes;
     bool _outcome_only; /* an error: its body may only be an OperationOutcome */
 } smart_review_t;
 

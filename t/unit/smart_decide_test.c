@@ -133,10 +133,11 @@ static void play(const json_t *c, int line)
     ok(good, "line %d: %s [%s] %s", line, text_of(c, "request"),
        text_of(c, "scope") != NULL ? text_of(c, "scope") : "-", text_of(c, "name"));
     if (!good) {
-        (void) printf("#   got %s %s (%s) missing '%s' obligations '%s' query '%.*s' form '%.*s' %s\n",
-                      steps[s.step], stage_reason(&s), verdict->rule, missing, obligations,
-                      (int) edits->query.n, (const char *) edits->query.p, (int) edits->body.n,
-                      (const char *) edits->body.p, s.error);
+        (void) printf(
+            "#   got %s %s (%s) missing '%s' obligations '%s' query '%.*s' form '%.*s' %s\n",
+            steps[s.step], stage_reason(&s), verdict->rule, missing, obligations,
+            (int) edits->query.n, (const char *) edits->query.p, (int) edits->body.n,
+            (const char *) edits->body.p, s.error);
     }
     stage_close(&s);
 }
