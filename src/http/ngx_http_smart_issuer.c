@@ -16,6 +16,8 @@
 #define NGX_HTTP_SMART_TICK       1000
 #define NGX_HTTP_SMART_TICK_FAST  20
 
+#define NGX_HTTP_SMART_FULL_AGAIN 60
+
 
 /* An issuer as this worker has it. */
 struct ngx_http_smart_keeper_s {
@@ -35,6 +37,8 @@ struct ngx_http_smart_keeper_s {
     time_t                       file_mtime;
     off_t                        file_size;
     ngx_uint_t                   file_bad;
+
+    time_t                       full_at;       /* when it was said that the zone is full */
 };
 
 
@@ -448,10 +452,14 @@ ngx_http_smart_keeper_view(ngx_http_smart_keeper_t *keeper,
         if (ngx_http_smart_zone_open(keeper->zone, keeper->issuer->digest)
             != NGX_OK)
         {
-            ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
-                          "smart_zone \"%V\" is full: no room for "
-                          "smart_issuer \"%V\"",
-                          &keeper->zone->name, &keeper->issuer->name);
+            if (ngx_time() - keeper->full_at >= NGX_HTTP_SMART_FULL_AGAIN) {
+                keeper->full_at = ngx_time();
+                ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                              "smart_zone \"%V\" is full: no room for "
+                              "smart_issuer \"%V\"",
+                              &keeper->zone->name, &keeper->issuer->name);
+            }
+
             return NGX_ERROR;
         }
 
