@@ -290,6 +290,42 @@ static void not_vacuous(void)
        "of %d: %d sent, %d of them checked, %d refused", ROUNDS, sent, checked, refused);
 }
 
+/* Grants are remembered for the policy and base they were made for, and for no other. */
+static void remembered(void)
+{
+    stage_t s;
+    smart_policy_t policy[8];
+    base_span_t url = BASE_SPAN(STAGE_URL "/"), other = BASE_SPAN("https://other.example.org/r4");
+    smart_base_t slash = {BASE_SPAN_LIT("/r4"), &url, 1},
+                 elsewhere = {BASE_SPAN_LIT("/r4"), &other, 1};
+    const smart_grants_t *first, *grants;
+    const fhir_type_t *type;
+    smart_cover_t cover;
+    size_t i;
+
+    stage_open(&s);
+    (void) stage_token(&s, "patient/*.rs", STAGE_URL "/Patient/p1", NULL);
+    type = fhir_type_find(s.policy.definitions, BASE_SPAN("Observation"));
+    first = smart_grants_compile(s.principal, &s.policy, &s.base, s.arena);
+    ok(first == smart_grants_compile(s.principal, &s.policy, &s.base, s.arena), "once compiled");
+    ok(first == smart_grants_compile(s.principal, &s.policy, &slash, s.arena),
+       "a slash is no other base");
+    grants = smart_grants_compile(s.principal, &s.policy, &elsewhere, s.arena);
+    cover = smart_grants_cover(grants, SMART_R, type);
+    ok(grants != first && smart_cover_is_empty(&cover),
+       "another base is: its patient is nobody there");
+    for (i = 0; i < sizeof(policy) / sizeof(policy[0]); i++) {
+        smart_policy_default(&policy[i]);
+        policy[i].membership_strict = true;
+        grants = smart_grants_compile(s.principal, &policy[i], &s.base, s.arena);
+        cover = smart_grants_cover(grants, SMART_R, type);
+        ok(grants != first && cover.rule == FHIR_STRICT, "another policy is, number %zu", i);
+    }
+    cover = smart_grants_cover(first, SMART_R, type);
+    is_int(cover.rule, FHIR_FORMAL, "and the first stays what it was");
+    stage_close(&s);
+}
+
 int main(void)
 {
     const char *seed = getenv("SMART_SEED");
@@ -298,6 +334,7 @@ int main(void)
     if (seed != NULL) {
         state = (uint32_t) strtoul(seed, NULL, 10);
     }
+    remembered();
     not_vacuous();
     property("the order of scopes", order_matters_not);
     property("another scope", more_is_more);

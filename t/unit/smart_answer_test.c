@@ -124,9 +124,10 @@ static void explanations(void)
     base_writer_t w;
 
     stage_open(&s);
-    (void) stage_token(
-        &s, "patient/Observation.rs patient/Foo.r patient/X.sr openid patient/A.r?b=secret", "p1",
-        NULL);
+    (void) stage_token(&s,
+                       "patient/Observation.rs patient/Foo.r patient/Resource.r patient/X.sr "
+                       "openid patient/A.r?b=secret",
+                       "p1", NULL);
     (void) stage_line(&s, "GET /Observation?code=secret");
     is_str(line_of(&s), "allowed (L5): search-type Observation with NARROW RESPONSE", "allowed");
     (void) stage_line(&s, "GET /Condition?code=secret");
@@ -138,7 +139,8 @@ static void explanations(void)
     base_writer_init(&w, text, sizeof(text) - 1);
     smart_explain_void(smart_grants_compile(s.principal, &s.policy, &s.base, s.arena), 8, &w);
     is_str(finished(&w),
-           "patient/Foo.r names a type unknown to this FHIR version; patient/X.sr has undefined "
+           "patient/Foo.r names a type unknown to this FHIR version; patient/Resource.r names an "
+           "abstract type; patient/X.sr has undefined "
            "permission letters; "
            "patient/A.r?... names a type unknown to this FHIR version",
            "void scopes, without their constraints");

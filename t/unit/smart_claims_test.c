@@ -200,6 +200,7 @@ static void patient_spellings(void)
         {"https://other.example.org/r4/Patient/123", NULL},
         {"https://fhir.example.org/r4x/Patient/123", NULL},
         {STAGE_URL "Patient/123", NULL},
+        {STAGE_URL "xPatient/123", NULL},
         {STAGE_URL "/Patient/123/", NULL},
         {STAGE_URL "/Patient/123/_history/1", NULL},
         {"Group/123", NULL},

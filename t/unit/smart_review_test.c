@@ -300,6 +300,25 @@ static void searchsets(void)
         "a Bundle inside");
 }
 
+/* A Patient is one's own by type and id together; links count only where the policy says so, and never in a search. */
+static void patient_searchsets(void)
+{
+    token("patient/Patient.s patient/Observation.r");
+    is_int(stage_line(&stage, "GET /Patient"), SMART_SEND, "search of Patients");
+    answers(BASE_OK, 200, JSON, BUNDLE(P1), "oneself");
+    answers(BASE_ANSWER_UNCOVERED, 200, JSON,
+            BUNDLE("{\"resource\":{\"resourceType\":\"Observation\",\"id\":\"p1\"}}"),
+            "another type of that id");
+    answers(
+        BASE_ANSWER_UNCOVERED, 200, JSON,
+        BUNDLE("{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"p2\",\"link\":[{\"other\":{"
+               "\"reference\":\"Patient/p1\"}}]}}"),
+        "a linked one (D3)");
+    is_int(stage_line(&stage, "GET /Observation/p1"), SMART_SEND, "another type of that id");
+    answers(BASE_NOT_FOUND, 200, JSON, "{\"resourceType\":\"Observation\",\"id\":\"p1\"}",
+            "is nobody's");
+}
+
 /* L6: no count of what could not be shown. */
 static void totals(void)
 {
@@ -369,6 +388,7 @@ int main(void)
     own_patient();
     heads();
     searchsets();
+    patient_searchsets();
     totals();
     joined();
     stage_close(&stage);
