@@ -117,7 +117,8 @@ oauth_document_miss_t oauth_document_miss(oauth_document_t *doc,
     if (absence != NULL && now < absence->until) {
         return answer_of(doc);
     }
-    if (doc->missed_at != 0 && now - doc->missed_at < rules->cooldown) {
+    /* `now` may lie before it: processes read the clock apart */
+    if (doc->missed_at != 0 && now < doc->missed_at + rules->cooldown) {
         return answer_of(doc);
     }
     remember(doc, rules, now, kid);

@@ -266,12 +266,15 @@ static void *list_grow(reader_t *r, void *list, size_t n, size_t size)
 
 static void scope_add(reader_t *r, base_span_t text)
 {
+    base_span_t *grown;
+
     if (r->claims->scope_n == SMART_SCOPES_MAX) {
         r->reason = BASE_TOKEN_SCOPES;
         return;
     }
-    r->scope = list_grow(r, r->scope, r->claims->scope_n, sizeof(*r->scope));
-    if (r->scope != NULL) {
+    grown = list_grow(r, r->scope, r->claims->scope_n, sizeof(*r->scope));
+    if (grown != NULL) {
+        r->scope = grown;
         r->scope[r->claims->scope_n++] = keep(r, text);
     }
 }

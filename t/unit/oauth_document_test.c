@@ -166,6 +166,21 @@ static void test_memory_bounded(void)
     is_int(doc.absences[1].kid, 2, "the next is not");
 }
 
+/* Each process reads the clock for itself, some milliseconds apart: one that lags is still within the cooldown. */
+static void test_lag(void)
+{
+    oauth_document_t doc = never;
+
+    oauth_document_fetched(&doc, &rules, NOW, 86400, 0, true);
+    is_int(oauth_document_miss(&doc, &rules, NOW + 5, 7), OAUTH_DOCUMENT_WAIT, "asked");
+    oauth_document_fetched(&doc, &rules, NOW + 6, 86400, 0, false);
+    is_int(oauth_document_miss(&doc, &rules, NOW + 4, 8), OAUTH_DOCUMENT_ABSENT,
+           "by a clock that lags: still in the cooldown");
+    ok(!oauth_document_due(&doc, NOW + 6), "nothing was asked");
+    is_int(oauth_document_miss(&doc, &rules, NOW + 5 + 30 * SECOND, 8), OAUTH_DOCUMENT_WAIT,
+           "then again");
+}
+
 static void test_unreachable(void)
 {
     oauth_document_t doc = never;
@@ -226,6 +241,7 @@ int main(void)
     test_misses();
     test_memory();
     test_memory_bounded();
+    test_lag();
     test_unreachable();
     test_max_age();
     UNIT_END();
