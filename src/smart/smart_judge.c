@@ -7,11 +7,12 @@
 #include <string.h>
 
 /*
- * Never sent on: what would make another request of the one that was judged. X-Provenance has the server create a second resource beside the
- * one that was judged (R4 provenance.html#header).
+ * Never sent on: what would make another request of the one that was judged. X-Provenance has the server create a second resource
+ * beside it (R4 provenance.html#header); X-Cascade has HAPI delete what refers to it, X-Rewrite-History replace an old version.
  */
-static const char *const never_sent[] = {"x-http-method-override", "x-http-method",
-                                         "x-method-override", "x-provenance"};
+static const char *const never_sent[] = {
+    "x-http-method-override", "x-http-method", "x-method-override",
+    "x-provenance",           "x-cascade",     "x-rewrite-history"};
 
 /* D9, B14: so that the answer comes whole, fresh, uncoded and as JSON. */
 static const char *const unsent_under_check[] = {

@@ -1,0 +1,108 @@
+# smartctl (tokens, keys, explanations): what it prints, what it answers, and that its tokens verify.
+
+use strict;
+use warnings;
+use Crypt::JWT qw(decode_jwt);
+use File::Temp qw(tempdir);
+use JSON::PP;
+use Test::More;
+
+my $ctl = ($ENV{SMART_BUILD} // 'build') . '/smartctl';
+plan skip_all => "$ctl is not built" unless -x $ctl;
+my $dir = tempdir(CLEANUP => 1);
+
+# Runs smartctl: exit code, standard output, standard error.
+sub ctl {
+    my @args = @_;
+    my $pid = fork() // die "fork: $!";
+    if (!$pid) {
+        open STDOUT, '>', "$dir/out" or die;
+        open STDERR, '>', "$dir/err" or die;
+        exec $ctl, @args or die "exec: $!";
+    }
+    waitpid $pid, 0;
+    my $code = $? >> 8;
+    return ($code, map { local (@ARGV, $/) = ("$dir/$_"); <> // '' } qw(out err));
+}
+
+sub slurp { local (@ARGV, $/) = @_; return <> }
+
+sub spew {
+    my ($name, $text) = @_;
+    open my $file, '>', "$dir/$name" or die;
+    print $file $text;
+    close $file;
+    return "$dir/$name";
+}
+
+# keys and tokens
+for my $alg (qw(RS256 RS384 RS512 ES256 ES384 ES512)) {
+    my ($code, $kid) = ctl('keys', '--alg', $alg, '--key', "$dir/$alg.pem", '--jwks', "$dir/jwks");
+    chomp $kid;
+    is $code, 0, "$alg: a key pair";
+    is((stat "$dir/$alg.pem")[2] & 0777, 0600, "$alg: the private key is the owner's alone");
+    ($code, my $token) = ctl('token', '--key', "$dir/$alg.pem", '--alg', $alg, '--kid', $kid,
+        '--iss', 'https://as', '--aud', 'a', '--aud', 'b', '--scope', 'patient/*.rs',
+        '--patient=p1', '--fhir-user', 'Practitioner/1', '--claim', 'x={"y":[1,null]}');
+    chomp $token;
+    is $code, 0, "$alg: a token";
+    my $claims = eval {
+        decode_jwt(token => $token, kid_keys => decode_json(slurp("$dir/jwks")),
+            accepted_alg => $alg, verify_exp => 1);
+    };
+    is $@, '', "$alg: verifies by the key set";
+    is_deeply $claims->{aud}, ['a', 'b'], "$alg: audiences";
+    is "$claims->{scope} $claims->{patient} $claims->{fhirUser}", 'patient/*.rs p1 Practitioner/1',
+        "$alg: claims";
+    is_deeply $claims->{x}, { y => [1, undef] }, "$alg: a claim as JSON";
+    is $claims->{exp} - $claims->{iat}, 300, "$alg: five minutes";
+}
+is scalar @{ decode_json(slurp("$dir/jwks"))->{keys} }, 6, 'one set of six keys';
+is((ctl('keys', '--key', "$dir/RS256.pem", '--jwks', "$dir/jwks2"))[0], 1, 'no key over another');
+is((ctl('keys', '--alg', 'PS256', '--key', "$dir/ps.pem", '--jwks', "$dir/jwks"))[0], 0, 'PS256 keys');
+is((ctl('keys', '--alg', 'EdDSA', '--key', "$dir/ed.pem", '--jwks', "$dir/jwks"))[0], 0, 'EdDSA keys');
+is((ctl('token', '--key', "$dir/ed.pem"))[0], 2, 'but no EdDSA token: libjwt knows none');
+is((ctl('keys', '--alg', 'HS256', '--key', "$dir/h", '--jwks', "$dir/h"))[0], 2, 'no symmetric key');
+my (undef, $token) = ctl('token', '--key', "$dir/ES384.pem", '--expires-in', '-10', '--claim', 'iat=null');
+my $claims = decode_jwt(token => $token =~ s/\s+\z//r, ignore_signature => 1, verify_exp => 0);
+ok $claims->{exp} < time && !exists $claims->{iat}, 'an expired token, and a claim taken out';
+like $token, qr/^eyJhbGciOiJFUzM4NCI/, 'the algorithm is the curve\'s';
+for my $args (['token'], ['token', '--key', '/nonexistent'], ['token', '--key'], ['token', '--nope', 'x'],
+    ['token', '--key', "$dir/ES384.pem", '--alg', 'RS256x'], ['token', '--key', "$dir/ES384.pem", 'more'],
+    ['token', '--key', "$dir/ES384.pem", '--claim', 'x={'], ['keys'], ['nothing'], [])
+{
+    my ($code, $out, $err) = ctl(@$args);
+    ok $code == 2 && $out eq '' && $err ne '', "wrong usage: @$args";
+}
+is((ctl('token', '--key', "$dir/ES384.pem", '--alg', 'RS256'))[0], 1, 'a key of another kind does not sign');
+is((ctl('help'))[0], 0, 'help');
+
+# explain
+my @observation = ('--scope', 'patient/Observation.rs', '--patient', 'p1');
+my ($code, $out) = ctl('explain', @observation, 'GET', '/Observation?code=x');
+is $code, 0, 'allowed: exit code 0';
+like $out, qr{^allowed \(L5\): search-type Observation with NARROW RESPONSE$}m, 'the decision and its rule';
+like $out, qr{^sends\s+GET /Observation\?code=x&patient=p1$}m, 'what is appended';
+like $out, qr{^checks\s+each match is of type Observation that belongs to Patient/p1 \(strict}m, 'what is checked';
+($code, $out) = ctl('explain', @observation, 'GET', '/Condition?code=x');
+is $code, 1, 'refused: exit code 1';
+like $out, qr{^refused scope_missing \(B1\): search-type Condition needs patient/Condition\.s$}m, 'the missing scope';
+like $out, qr{^answers\s+403 }m, 'the status';
+($code, $out) = ctl('explain', '--scope', 'patient/Observation.rs patient/Foo.r', '--patient', 'p1', 'GET', '/Condition/1');
+like $out, qr{^void\s+patient/Foo\.r names a type unknown}m, 'void scopes';
+my $policy = spew('policy', "# ours\nsmart_policy strict {\n  membership strict;\n  hide_existence off;\n}\n");
+(undef, $out) = ctl('explain', @observation, '--policy', $policy, 'GET', '/Observation/1');
+like $out, qr{\(strict membership\); else 403$}m, 'a policy';
+is((ctl('explain', '--policy', spew('bad', 'membership lax;'), 'GET', '/metadata'))[0], 2, 'a wrong policy');
+is((ctl('explain', '--policy', spew('later', 'history own;'), 'GET', '/metadata'))[0], 2, 'a policy that is not supported yet');
+is((ctl('explain', '--policy', spew('open', 'membership strict'), 'GET', '/metadata'))[0], 2, 'a policy that does not end');
+is((ctl('explain', '--version', 'r5', '--scope', 'system/*.rs', 'GET', '/ActorDefinition/1'))[0], 0, 'R5');
+is((ctl('explain', '--scope', 'system/*.rs', 'GET', '/ActorDefinition/1'))[0], 1, 'R4');
+is((ctl('explain', '--claims', spew('claims', '{"scope":"system/*.rs"}'), 'GET', '/Patient/1'))[0], 0, 'claims of a file');
+is((ctl('explain', '--claims', spew('broken', '{"scope":"system/*.rs"'), 'GET', '/Patient/1'))[0], 2, 'broken claims');
+my $form = spew('form', 'patient=p2');
+is((ctl('explain', @observation, '--content-type', 'application/x-www-form-urlencoded', '--body', $form, 'POST', '/Observation/_search'))[0], 1, 'a form');
+is((ctl('explain', 'GET', '/metadata'))[0], 0, 'public');
+is((ctl('explain', 'GET'))[0], 2, 'no path');
+
+done_testing;
