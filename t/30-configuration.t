@@ -37,7 +37,7 @@ my @bad = (
         '$host', '${host}', '$http_host', '$http_x_forwarded_host', '$arg_x', '$cookie_x', '$uri', '$ssl_server_name'),
     r4('smart_base_url /r4;')   => qr/must be an absolute URL/,
     r4('smart_base_url ftp://x/r4;') => qr/must be an absolute URL/,
-    r4('smart_context_header nobody X-Y;') => qr/unknown name "nobody" in "smart_context_header"; it is one of patient/,
+    r4('smart_context_header nobody X-Y;') => qr/unknown name "nobody" in "smart_context_header"; it is one of these: patient encounter fhirUser/,
     r4('smart_context_header patient Authorization;') => qr/not one that HTTP uses/,
     r4('smart_context_header patient "X Y";') => qr/letters, digits and "-"/,
     r4('smart_context_header patient X_Y;') => qr/letters, digits and "-"/,

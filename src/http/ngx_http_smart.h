@@ -83,9 +83,7 @@ typedef struct {
     ngx_uint_t                  issuers_n;
     ngx_str_t                   policy_name;
     const smart_policy_t       *policy;
-    u_char                     *file;        /* where `smart` was written */
-    ngx_uint_t                  line;
-    ngx_str_t                   at;          /* the same, as logs have it */
+    ngx_str_t                   at;          /* where `smart` is written */
 
     ngx_http_complex_value_t   *base;
     ngx_str_t                   path;        /* constant base, without last '/' */
@@ -208,7 +206,7 @@ ngx_http_smart_str(base_span_t span)
 }
 
 
-/* configuration */
+/* configuration, directives, policy_block */
 void *ngx_http_smart_create_main_conf(ngx_conf_t *cf);
 char *ngx_http_smart_init_main_conf(ngx_conf_t *cf, void *conf);
 void *ngx_http_smart_create_srv_conf(ngx_conf_t *cf);

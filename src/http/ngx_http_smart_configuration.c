@@ -1,6 +1,6 @@
 /*
- * The directives of a location: read, checked, merged. Whatever is certainly wrong is an error of `nginx -t` that says where and what to
- * write instead (CONFIG).
+ * Configurations made, merged, and looked at as a whole. What is wrong shows when everything was read, far from where it was written: both places
+ * are said.
  */
 
 #include "ngx_http_smart_headers.h"
@@ -8,8 +8,14 @@
 
 static char *ngx_http_smart_error(ngx_conf_t *cf,
     ngx_http_smart_loc_conf_t *conf, const char *fmt, ngx_str_t *name);
-static char *ngx_http_smart_merge_who(ngx_conf_t *cf,
+static void ngx_http_smart_merge_authorization(
     ngx_http_smart_loc_conf_t *prev, ngx_http_smart_loc_conf_t *conf);
+static void ngx_http_smart_merge_who(ngx_http_smart_loc_conf_t *prev,
+    ngx_http_smart_loc_conf_t *conf);
+static char *ngx_http_smart_check(ngx_conf_t *cf,
+    ngx_http_smart_loc_conf_t *conf);
+static ngx_int_t ngx_http_smart_strip_name(ngx_conf_t *cf,
+    ngx_http_smart_srv_conf_t *sscf, ngx_str_t *header);
 static char *ngx_http_smart_merge_path(ngx_conf_t *cf,
     ngx_http_smart_loc_conf_t *prev, ngx_http_smart_loc_conf_t *conf);
 static char *ngx_http_smart_merge_headers(ngx_conf_t *cf,
@@ -20,71 +26,15 @@ static char *ngx_http_smart_resolve(ngx_conf_t *cf,
     ngx_http_smart_loc_conf_t *conf);
 static ngx_int_t ngx_http_smart_bases(ngx_conf_t *cf,
     ngx_http_smart_loc_conf_t *conf);
+static ngx_array_t *ngx_http_smart_base_array(ngx_conf_t *cf,
+    ngx_http_smart_loc_conf_t *conf);
 
-
-#define NGX_HTTP_SMART_CONTEXT_NAME(id, name, header)  ngx_string(name),
-static ngx_str_t  ngx_http_smart_context_names[] = {
-    NGX_HTTP_SMART_CONTEXT_HEADERS(NGX_HTTP_SMART_CONTEXT_NAME)
-};
-#undef NGX_HTTP_SMART_CONTEXT_NAME
 
 #define NGX_HTTP_SMART_CONTEXT_HEADER(id, name, header)  ngx_string(header),
 static ngx_str_t  ngx_http_smart_context_headers[] = {
     NGX_HTTP_SMART_CONTEXT_HEADERS(NGX_HTTP_SMART_CONTEXT_HEADER)
 };
 #undef NGX_HTTP_SMART_CONTEXT_HEADER
-
-
-/* Headers that mean something to HTTP itself, or to who is asked. */
-
-static ngx_str_t  ngx_http_smart_taken[] = {
-    ngx_string("accept"),
-    ngx_string("accept-encoding"),
-    ngx_string("authorization"),
-    ngx_string("connection"),
-    ngx_string("content-encoding"),
-    ngx_string("content-length"),
-    ngx_string("content-type"),
-    ngx_string("cookie"),
-    ngx_string("expect"),
-    ngx_string("forwarded"),
-    ngx_string("host"),
-    ngx_string("if-match"),
-    ngx_string("if-modified-since"),
-    ngx_string("if-none-exist"),
-    ngx_string("if-none-match"),
-    ngx_string("if-range"),
-    ngx_string("keep-alive"),
-    ngx_string("prefer"),
-    ngx_string("proxy-authorization"),
-    ngx_string("range"),
-    ngx_string("te"),
-    ngx_string("trailer"),
-    ngx_string("transfer-encoding"),
-    ngx_string("upgrade"),
-    ngx_string("x-forwarded-for"),
-    ngx_string("x-http-method-override"),
-    ngx_null_string
-};
-
-
-/* What a client chooses: no public base is made of it. A name that ends in '_' is a prefix. */
-
-static ngx_str_t  ngx_http_smart_client_variables[] = {
-    ngx_string("host"),
-    ngx_string("http_"),
-    ngx_string("arg_"),
-    ngx_string("args"),
-    ngx_string("cookie_"),
-    ngx_string("document_uri"),
-    ngx_string("query_string"),
-    ngx_string("request"),
-    ngx_string("request_body"),
-    ngx_string("request_uri"),
-    ngx_string("ssl_server_name"),
-    ngx_string("uri"),
-    ngx_null_string
-};
 
 
 void *
@@ -185,437 +135,6 @@ ngx_http_smart_create_loc_conf(ngx_conf_t *cf)
 }
 
 
-/* smart <issuer> ... [policy=<name>] | $variable [policy=<name>] | off */
-
-char *
-ngx_http_smart_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_smart_loc_conf_t *slcf = conf;
-
-    ngx_str_t                         *value, *name;
-    ngx_uint_t                         i;
-    ngx_http_compile_complex_value_t   ccv;
-
-    if (slcf->enabled != NGX_CONF_UNSET) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
-        slcf->enabled = 0;
-        return NGX_CONF_OK;
-    }
-
-    slcf->enabled = 1;
-    slcf->file = cf->conf_file->file.name.data;
-    slcf->line = cf->conf_file->line;
-
-    slcf->names = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
-    slcf->at.data = ngx_pnalloc(cf->pool, cf->conf_file->file.name.len
-                                          + NGX_INT_T_LEN + 1);
-
-    if (slcf->names == NULL || slcf->at.data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    slcf->at.len = ngx_sprintf(slcf->at.data, "%V:%ui",
-                               &cf->conf_file->file.name, slcf->line)
-                   - slcf->at.data;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "policy=", 7) == 0) {
-            if (slcf->policy_name.data || value[i].len == 7) {
-                return "takes one \"policy=<name>\"";
-            }
-
-            slcf->policy_name.data = value[i].data + 7;
-            slcf->policy_name.len = value[i].len - 7;
-            continue;
-        }
-
-        if (ngx_strcmp(value[i].data, "off") == 0) {
-            return "takes either \"off\" or issuers, not both";
-        }
-
-        if (slcf->variable) {
-            return "takes one variable, or names of issuers";
-        }
-
-        if (value[i].len && value[i].data[0] == '$') {
-
-            if (slcf->names->nelts) {
-                return "takes one variable, or names of issuers";
-            }
-
-            ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-            slcf->variable = ngx_palloc(cf->pool,
-                                        sizeof(ngx_http_complex_value_t));
-            if (slcf->variable == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            ccv.cf = cf;
-            ccv.value = &value[i];
-            ccv.complex_value = slcf->variable;
-
-            if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
-        }
-
-        name = ngx_array_push(slcf->names);
-        if (name == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        *name = value[i];
-    }
-
-    if (slcf->variable == NULL && slcf->names->nelts == 0) {
-        return "needs the name of a \"smart_issuer\"";
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_http_complex_value_t *
-ngx_http_smart_complex(ngx_conf_t *cf, ngx_str_t *value)
-{
-    ngx_http_complex_value_t          *cv;
-    ngx_http_compile_complex_value_t   ccv;
-
-    cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (cv == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = value;
-    ccv.complex_value = cv;
-
-    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? cv : NULL;
-}
-
-
-char *
-ngx_http_smart_base_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_smart_loc_conf_t *slcf = conf;
-
-    u_char                    *p;
-    size_t                     i;
-    ngx_str_t                 *value;
-    ngx_http_complex_value_t  *cv;
-
-    if (slcf->base || slcf->path.data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    cv = ngx_http_smart_complex(cf, &value[1]);
-    if (cv == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (cv->lengths) {
-        slcf->base = cv;
-        slcf->path.data = (u_char *) "";
-        return NGX_CONF_OK;
-    }
-
-    if (value[1].len == 0 || value[1].data[0] != '/') {
-        return "must be a path that begins with \"/\"";
-    }
-
-    for (i = 0; i < value[1].len; i++) {
-        p = &value[1].data[i];
-
-        if (*p <= 0x20 || *p >= 0x7f || memchr("%?#\\;", *p, 5)
-            || (*p == '/' && i + 1 < value[1].len
-                && (p[1] == '/' || p[1] == '.')))
-        {
-            return "must be a plain path, as \"$uri\" has it";
-        }
-    }
-
-    slcf->path = value[1];
-
-    if (slcf->path.data[slcf->path.len - 1] == '/') {
-        slcf->path.len--;
-    }
-
-    slcf->explicit = 1;
-
-    return NGX_CONF_OK;
-}
-
-
-/* The name of the first variable in `text` that a client chooses, or NULL. */
-
-static ngx_str_t *
-ngx_http_smart_client_variable(ngx_str_t *text)
-{
-    u_char     *p, *last;
-    size_t      n;
-    ngx_str_t  *v;
-
-    last = text->data + text->len;
-
-    for (p = text->data; p < last; p++) {
-        if (*p != '$') {
-            continue;
-        }
-
-        p += (p + 1 < last && p[1] == '{') ? 2 : 1;
-
-        for (n = 0; p + n < last
-                    && (p[n] == '_' || ngx_http_smart_fold_char(p[n]) != '-');
-             n++)
-        {
-            /* void */
-        }
-
-        for (v = ngx_http_smart_client_variables; v->len; v++) {
-            if (n >= v->len && ngx_strncasecmp(p, v->data, v->len) == 0
-                && (n == v->len || v->data[v->len - 1] == '_'))
-            {
-                return v;
-            }
-        }
-
-        p--;
-    }
-
-    return NULL;
-}
-
-
-char *
-ngx_http_smart_base_url_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_smart_loc_conf_t *slcf = conf;
-
-    ngx_str_t  *value, *v;
-
-    if (slcf->base_url) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    v = ngx_http_smart_client_variable(&value[1]);
-
-    if (v) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"smart_base_url\" must not be made of \"$%V\", "
-                           "which the client chooses; write the public base "
-                           "itself, or a \"map\" of \"$server_name\"", v);
-        return NGX_CONF_ERROR;
-    }
-
-    if (value[1].len == 0
-        || (value[1].data[0] != '$'
-            && ngx_strncmp(value[1].data, "https://", 8) != 0
-            && ngx_strncmp(value[1].data, "http://", 7) != 0))
-    {
-        return "must be an absolute URL: https://...";
-    }
-
-    slcf->base_url = ngx_http_smart_complex(cf, &value[1]);
-
-    return slcf->base_url ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-char *
-ngx_http_smart_context_header_set(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_smart_loc_conf_t *slcf = conf;
-
-    size_t                    i;
-    ngx_str_t                *value, *s;
-    ngx_uint_t                at;
-    ngx_http_smart_folded_t   folded;
-
-    value = cf->args->elts;
-
-    for (at = 0; at < NGX_HTTP_SMART_CONTEXT_COUNT; at++) {
-        s = &ngx_http_smart_context_names[at];
-
-        if (s->len == value[1].len
-            && ngx_strncmp(s->data, value[1].data, s->len) == 0)
-        {
-            break;
-        }
-    }
-
-    if (at == NGX_HTTP_SMART_CONTEXT_COUNT) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown name \"%V\" in \"smart_context_header\"; "
-                           "it is one of patient, encounter, fhirUser, tenant, "
-                           "intent, need_patient_banner, smart_style_url, "
-                           "fhirContext, scopes, client_id, subject, issuer, "
-                           "token_id", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (slcf->header[at].data) {
-        return "is duplicate";
-    }
-
-    if (ngx_strcmp(value[2].data, "off") == 0) {
-        slcf->header[at].data = value[2].data;
-        return NGX_CONF_OK;
-    }
-
-    if (value[2].len == 0 || value[2].len > NGX_HTTP_SMART_NAME_MAX) {
-        return "takes a header's name of at most 63 characters";
-    }
-
-    for (i = 0; i < value[2].len; i++) {
-        if (value[2].data[i] != '-'
-            && ngx_http_smart_fold_char(value[2].data[i]) == '-')
-        {
-            return "takes a header's name: letters, digits and \"-\"";
-        }
-    }
-
-    ngx_http_smart_fold(&value[2], &folded);
-
-    for (s = ngx_http_smart_taken; s->len; s++) {
-        if (ngx_http_smart_folded_is(&folded, (char *) s->data, s->len)) {
-            return "takes a header of its own, not one that HTTP uses";
-        }
-    }
-
-    slcf->header[at] = value[2];
-
-    return NGX_CONF_OK;
-}
-
-
-/* smart_upstream_authorization <value> | file:<path> */
-
-static char *
-ngx_http_smart_read_secret(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *secret)
-{
-    ssize_t     n;
-    u_char      buf[4096];
-    ngx_file_t  file;
-
-    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(&file, sizeof(ngx_file_t));
-
-    file.name = *path;
-    file.log = cf->log;
-    file.fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (file.fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", path);
-        return NGX_CONF_ERROR;
-    }
-
-    n = ngx_read_file(&file, buf, sizeof(buf), 0);
-
-    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
-                           ngx_close_file_n " \"%V\" failed", path);
-    }
-
-    if (n == NGX_ERROR) {
-        return NGX_CONF_ERROR;
-    }
-
-    if ((size_t) n == sizeof(buf)) {
-        return "names a file that is too large";
-    }
-
-    while (n && (buf[n - 1] == '\n' || buf[n - 1] == '\r')) {
-        n--;
-    }
-
-    secret->len = (size_t) n;
-    secret->data = ngx_pnalloc(cf->pool, secret->len ? secret->len : 1);
-
-    if (secret->data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memcpy(secret->data, buf, secret->len);
-    ngx_explicit_memzero(buf, sizeof(buf));
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_smart_authorization_set(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_smart_loc_conf_t *slcf = conf;
-
-    char                      *rv;
-    size_t                     i;
-    ngx_str_t                 *value, path, secret;
-    ngx_http_complex_value_t  *cv;
-
-    if (slcf->authorization) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_strncmp(value[1].data, "file:", 5) != 0) {
-        slcf->authorization = ngx_http_smart_complex(cf, &value[1]);
-        return value[1].len == 0 ? "needs a value"
-               : slcf->authorization ? NGX_CONF_OK : NGX_CONF_ERROR;
-    }
-
-    path.data = value[1].data + 5;
-    path.len = value[1].len - 5;
-
-    rv = ngx_http_smart_read_secret(cf, &path, &secret);
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    for (i = 0; i < secret.len; i++) {
-        if (secret.data[i] < 0x20 || secret.data[i] >= 0x7f) {
-            return "names a file that is not one line of visible characters";
-        }
-    }
-
-    if (secret.len == 0) {
-        return "names an empty file";
-    }
-
-    cv = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (cv == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    cv->value = secret;
-    slcf->authorization = cv;
-
-    return NGX_CONF_OK;
-}
-
-
 char *
 ngx_http_smart_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
@@ -629,9 +148,34 @@ ngx_http_smart_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->response_buffer, prev->response_buffer,
                               1048576);
 
-    if (conf->authorization && prev->forward_token == 1
-        && conf->forward_token == NGX_CONF_UNSET)
-    {
+    if (conf->base_url == NULL) {
+        conf->base_url = prev->base_url;
+    }
+
+    ngx_http_smart_merge_authorization(prev, conf);
+    ngx_http_smart_merge_who(prev, conf);
+
+    rv = ngx_http_smart_merge_headers(cf, prev, conf);
+
+    if (rv == NGX_CONF_OK) {
+        rv = ngx_http_smart_merge_path(cf, prev, conf);
+    }
+
+    if (rv == NGX_CONF_OK && conf->enabled) {
+        rv = ngx_http_smart_check(cf, conf);
+    }
+
+    return rv;
+}
+
+
+/* F10: of the two, what is written nearer. */
+
+static void
+ngx_http_smart_merge_authorization(ngx_http_smart_loc_conf_t *prev,
+    ngx_http_smart_loc_conf_t *conf)
+{
+    if (conf->authorization && conf->forward_token == NGX_CONF_UNSET) {
         conf->forward_token = 0;
     }
 
@@ -640,41 +184,28 @@ ngx_http_smart_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_conf_merge_value(conf->forward_token, prev->forward_token, 0);
+}
 
-    if (conf->base_url == NULL) {
-        conf->base_url = prev->base_url;
-    }
 
-    rv = ngx_http_smart_merge_who(cf, prev, conf);
-
-    if (rv == NGX_CONF_OK) {
-        rv = ngx_http_smart_merge_headers(cf, prev, conf);
-    }
-
-    if (rv == NGX_CONF_OK) {
-        rv = ngx_http_smart_merge_path(cf, prev, conf);
-    }
-
-    if (rv != NGX_CONF_OK || !conf->enabled) {
-        return rv;
-    }
+static char *
+ngx_http_smart_check(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
+{
+    static ngx_str_t  authorization = ngx_string("smart_upstream_authorization");
+    static ngx_str_t  sizes = ngx_string("smart_max_token, smart_body_buffer "
+                                         "or smart_response_buffer");
 
     if (conf->forward_token && conf->authorization) {
         return ngx_http_smart_error(cf, conf,
                             "\"smart_forward_token on\" and \"%V\" contradict "
                             "each other: the upstream gets the client's token "
-                            "or the operator's credential",
-                            &(ngx_str_t)
-                            ngx_string("smart_upstream_authorization"));
+                            "or the operator's credential", &authorization);
     }
 
     if (conf->max_token == 0 || conf->body_buffer == 0
         || conf->response_buffer == 0)
     {
-        return ngx_http_smart_error(cf, conf, "a size of 0 is not a limit in "
-                            "%V", &(ngx_str_t)
-                            ngx_string("smart_max_token, smart_body_buffer or "
-                                       "smart_response_buffer"));
+        return ngx_http_smart_error(cf, conf, "a size of 0 is not a limit: %V",
+                                    &sizes);
     }
 
     if (ngx_http_smart_remember_path(cf, conf) != NGX_OK) {
@@ -715,8 +246,6 @@ ngx_http_smart_remember_path(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
 }
 
 
-/* What is wrong shows when everything was read, far from where it was written: both are said. */
-
 static char *
 ngx_http_smart_error(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf,
     const char *fmt, ngx_str_t *name)
@@ -732,30 +261,26 @@ ngx_http_smart_error(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf,
 }
 
 
-static char *
-ngx_http_smart_merge_who(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *prev,
+static void
+ngx_http_smart_merge_who(ngx_http_smart_loc_conf_t *prev,
     ngx_http_smart_loc_conf_t *conf)
 {
     conf->own = conf->enabled == 1;
 
     if (conf->enabled != NGX_CONF_UNSET) {
-        return NGX_CONF_OK;
+        return;
     }
 
     if (prev->enabled == NGX_CONF_UNSET) {
         conf->enabled = 0;
-        return NGX_CONF_OK;
+        return;
     }
 
     conf->enabled = prev->enabled;
     conf->names = prev->names;
     conf->variable = prev->variable;
     conf->policy_name = prev->policy_name;
-    conf->file = prev->file;
-    conf->line = prev->line;
     conf->at = prev->at;
-
-    return NGX_CONF_OK;
 }
 
 
@@ -763,7 +288,6 @@ static char *
 ngx_http_smart_merge_headers(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *prev,
     ngx_http_smart_loc_conf_t *conf)
 {
-    ngx_str_t                  *name;
     ngx_uint_t                  i, j;
     ngx_http_smart_srv_conf_t  *sscf;
 
@@ -798,28 +322,48 @@ ngx_http_smart_merge_headers(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *prev,
             }
         }
 
-        if (conf->header[i].len == 0) {
-            continue;
-        }
-
-        name = ngx_array_push(&sscf->strip);
-        if (name == NULL) {
+        if (ngx_http_smart_strip_name(cf, sscf, &conf->header[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
-        }
-
-        name->len = conf->header[i].len;
-        name->data = ngx_pnalloc(cf->pool, name->len);
-
-        if (name->data == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        for (j = 0; j < name->len; j++) {
-            name->data[j] = ngx_http_smart_fold_char(conf->header[i].data[j]);
         }
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* A name of ours goes from every request of the server, once in the list. */
+
+static ngx_int_t
+ngx_http_smart_strip_name(ngx_conf_t *cf, ngx_http_smart_srv_conf_t *sscf,
+    ngx_str_t *header)
+{
+    size_t                    i;
+    ngx_str_t                *name;
+    ngx_http_smart_folded_t   folded;
+
+    ngx_http_smart_fold(header, &folded);
+
+    if (header->len == 0 || ngx_http_smart_reserved(&folded, sscf)) {
+        return NGX_OK;
+    }
+
+    name = ngx_array_push(&sscf->strip);
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    name->len = header->len;
+    name->data = ngx_pnalloc(cf->pool, name->len);
+
+    if (name->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        name->data[i] = folded.data[i];
+    }
+
+    return NGX_OK;
 }
 
 
@@ -966,7 +510,6 @@ ngx_http_smart_bases(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
 {
     ngx_uint_t                    i, n;
     ngx_array_t                  *urls;
-    base_span_t                  *url;
     ngx_http_smart_issuer_t     **issuer;
     ngx_http_smart_main_conf_t   *smcf;
 
@@ -976,35 +519,23 @@ ngx_http_smart_bases(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
     n = conf->variable ? smcf->issuers.issuers.nelts : conf->issuers_n;
 
     conf->bases = ngx_pcalloc(cf->pool, (n + 1) * sizeof(smart_base_t));
-    urls = ngx_array_create(cf->pool, 4, sizeof(base_span_t));
-
-    if (conf->bases == NULL || urls == NULL) {
+    if (conf->bases == NULL) {
         return NGX_ERROR;
     }
 
-    if (conf->base_url && conf->base_url->lengths == NULL) {
-        url = ngx_array_push(urls);
-        if (url == NULL) {
-            return NGX_ERROR;
-        }
-
-        *url = ngx_http_smart_span(&conf->base_url->value);
-    }
+    urls = NULL;
 
     for (i = 0; i < n; i++) {
 
-        if (conf->base_url == NULL) {
+        if (urls == NULL || conf->variable) {
+            urls = ngx_http_smart_base_array(cf, conf);
+        }
 
-            if (conf->variable) {
-                urls = ngx_array_create(cf->pool, 4, sizeof(base_span_t));
-                if (urls == NULL) {
-                    return NGX_ERROR;
-                }
-            }
-
-            if (ngx_http_smart_base_urls(cf, urls, issuer[i]) != NGX_OK) {
-                return NGX_ERROR;
-            }
+        if (urls == NULL
+            || (conf->base_url == NULL
+                && ngx_http_smart_base_urls(cf, urls, issuer[i]) != NGX_OK))
+        {
+            return NGX_ERROR;
         }
 
         conf->bases[i].urls = urls->elts;
@@ -1019,6 +550,29 @@ ngx_http_smart_bases(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
     }
 
     return NGX_OK;
+}
+
+
+/* An array for a base's URLs, which holds a constant smart_base_url already. */
+
+static ngx_array_t *
+ngx_http_smart_base_array(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
+{
+    ngx_array_t  *urls;
+    base_span_t  *url;
+
+    urls = ngx_array_create(cf->pool, 4, sizeof(base_span_t));
+
+    if (urls && conf->base_url && conf->base_url->lengths == NULL) {
+        url = ngx_array_push(urls);
+        if (url == NULL) {
+            return NULL;
+        }
+
+        *url = ngx_http_smart_span(&conf->base_url->value);
+    }
+
+    return urls;
 }
 
 
