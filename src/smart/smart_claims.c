@@ -227,6 +227,14 @@ static void patient_add(reader_t *r, base_span_t text)
     claims->patient[claims->patient_n++] = keep(r, text);
 }
 
+/* A list without anybody in it is not the same as no list (L22). */
+static void patients_close(reader_t *r)
+{
+    if (r->claims->patient_n == 0) {
+        r->claims->patient_void = true;
+    }
+}
+
 /* With `patients many` one string may hold several ids, as Keycloak's SMART extensions write them (F8). */
 static void patient_string(reader_t *r, base_span_t text)
 {
@@ -242,6 +250,7 @@ static void patient_string(reader_t *r, base_span_t text)
             patient_add(r, part);
         }
     }
+    patients_close(r);
 }
 
 /*
@@ -336,6 +345,9 @@ static void deliver_void(reader_t *r, uint32_t final)
     if ((final & BIT(SMART_CLAIM_PATIENT)) != 0) {
         r->claims->patient_void = true;
     }
+    if ((final & BIT(SMART_CLAIM_FHIR_USER)) != 0) {
+        r->claims->fhir_user_void = true;
+    }
     if ((final & BIT(SMART_CLAIM_CLIENT_ID)) != 0) {
         r->client_id_void = true;
     }
@@ -372,6 +384,9 @@ static bool array_element(reader_t *r, base_json_event_t event, uint32_t final)
 
 static void array_close(reader_t *r, uint32_t final, uint64_t from)
 {
+    if ((final & BIT(SMART_CLAIM_PATIENT)) != 0) {
+        patients_close(r);
+    }
     if ((final & BIT(SMART_CLAIM_FHIR_CONTEXT)) != 0) {
         r->claims->fhir_context =
             keep(r, base_span_sub(r->payload, (size_t) from, (size_t) base_json_offset(&r->js)));
@@ -385,6 +400,7 @@ static bool read_array(reader_t *r, uint32_t final)
     uint64_t from = r->js.start;
     base_json_event_t event;
 
+    deliver_void(r, final & BIT(SMART_CLAIM_FHIR_USER));
     if (!r->map->patients_many) {
         deliver_void(r, final & BIT(SMART_CLAIM_PATIENT));
         final &= ~BIT(SMART_CLAIM_PATIENT);

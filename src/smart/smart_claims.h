@@ -89,6 +89,7 @@ typedef struct {
     bool patient_void; /* there was a patient claim, but of a shape that names nobody */
     base_span_t encounter;
     base_span_t fhir_user;
+    bool fhir_user_void;      /* likewise: somebody was named, though not legibly */
     base_span_t fhir_context; /* the JSON array exactly as it was written */
     base_span_t intent;
     base_span_t tenant;

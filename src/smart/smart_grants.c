@@ -161,7 +161,8 @@ static user_rule_t judge_user(smart_grants_t *grants, const smart_claims_t *clai
     size_t i;
 
     if (!smart_context_user(claims, &grants->base, &user)) {
-        return claims->fhir_user.p == NULL && grants->policy->user_unknown_pass
+        return claims->fhir_user.p == NULL && !claims->fhir_user_void &&
+                       grants->policy->user_unknown_pass
                    ? user_passes(grants, claims)
                    : user_refused(SMART_SCOPE_USER_UNKNOWN);
     }

@@ -78,6 +78,7 @@ static void wrong_shapes(void)
                     "\"sub\":null,\"need_patient_banner\":\"true\",\"tenant\":{}}"),
         BASE_OK, "other claims of wrong shapes");
     ok(span_is(claims.encounter, NULL) && span_is(claims.fhir_user, NULL), "are absent");
+    ok(claims.fhir_user_void, "and a user was named, though not legibly");
     ok(span_is(claims.client_id, NULL), "azp does not stand in for a broken client_id");
     is_int(claims.need_patient_banner, SMART_BANNER_UNSAID, "a string is no boolean");
     is_int(read_claims("{\"azp\":\"z\"}"), BASE_OK, "azp alone");
@@ -181,6 +182,12 @@ static void many_patients(void)
     is_int(smart_context_patients(&claims, &s.base, ids), 0, "voids the whole");
     is_int(read_claims("{\"patient\":[\"1\",[\"2\"]]}"), BASE_OK, "a nested list");
     is_int(smart_context_patients(&claims, &s.base, ids), 0, "voids the whole");
+    is_int(read_claims("{\"patient\":[]}"), BASE_OK, "an empty list");
+    ok(claims.patient_void, "names nobody, and was there (L22)");
+    is_int(read_claims("{\"patient\":\" \"}"), BASE_OK, "an empty list in a string");
+    ok(claims.patient_void, "likewise");
+    is_int(read_claims("{\"patient\":null}"), BASE_OK, "null");
+    ok(!claims.patient_void, "is no claim");
     map.patients_many = false;
     is_int(read_claims("{\"patient\":\"1 2\"}"), BASE_OK, "with `patients one`");
     is_int(smart_context_patients(&claims, &s.base, ids), 0, "a list names nobody");
