@@ -319,8 +319,7 @@ static void print_check(const smart_check_t *check, const smart_policy_t *policy
 static void print_explanation(stage_t *stage, smart_step_t step)
 {
     const smart_verdict_t *verdict = smart_judge_verdict(&stage->judge);
-    const smart_grants_t *grants =
-        smart_grants_compile(stage->principal, &stage->policy, &stage->base, stage->arena);
+    const smart_grants_t *grants = smart_judge_grants(&stage->judge);
     char memory[TEXT_MAX];
     base_writer_t w;
     size_t i;

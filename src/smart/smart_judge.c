@@ -335,6 +335,11 @@ const smart_edits_t *smart_judge_edits(const smart_judge_t *judge)
     return &judge->_edits;
 }
 
+const smart_grants_t *smart_judge_grants(const smart_judge_t *judge)
+{
+    return judge->_grants;
+}
+
 const fhir_request_t *smart_judge_request(const smart_judge_t *judge)
 {
     return judge->_syntax == BASE_OK ? &judge->_request : NULL;

@@ -105,6 +105,9 @@ const smart_verdict_t *smart_judge_verdict(const smart_judge_t *judge);
 /* Valid after SMART_SEND. */
 const smart_edits_t *smart_judge_edits(const smart_judge_t *judge);
 
+/* The grants of the principal, for explaining (L24); NULL without one. */
+const smart_grants_t *smart_judge_grants(const smart_judge_t *judge);
+
 /* The parsed request; NULL when it was malformed. */
 const fhir_request_t *smart_judge_request(const smart_judge_t *judge);
 

@@ -10,7 +10,7 @@
 #define SMART_PRINCIPAL_GRANTS_MAX                                                                 \
     4 /* remembered locations; further ones are compiled for each request */
 #define SMART_PRINCIPAL_GRANTS_ROOM                                                                \
-    ((size_t) 8192) /* what they may cost together beyond what was taken already */
+    ((size_t) 6144) /* what they may cost together beyond what was taken already */
 
 struct smart_principal_s {
     base_arena_t *arena;

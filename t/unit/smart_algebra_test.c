@@ -326,6 +326,47 @@ static void remembered(void)
     stage_close(&s);
 }
 
+/* One request and two answers with so much memory: false when anything was allowed that should not be. */
+static bool closed_with(stage_t *s, size_t limit, bool *finished)
+{
+    static const char line[] = "POST /Observation/_search?code=x";
+    base_arena_t *whole = s->arena;
+    smart_message_t message = stage_message(line);
+    const smart_edits_t *edits;
+    bool good = true;
+    unsigned shown;
+
+    message.fhir.content_type = BASE_SPAN("application/x-www-form-urlencoded");
+    message.prefer = BASE_SPAN("handling=strict, respond-async");
+    s->arena = base_arena_new(limit);
+    *finished = false;
+    if (stage_play(s, &message, "date=2020") == SMART_SEND) {
+        edits = smart_judge_edits(&s->judge);
+        good = base_span_is(edits->body, "date=2020&patient=p1") && edits->body_changed;
+        good = good && stage_answer(s, 200, "application/json", bodies[7], &shown) != BASE_OK;
+        *finished = stage_answer(s, 200, "application/json", bodies[6], &shown) == BASE_OK;
+    }
+    base_arena_free(s->arena);
+    s->arena = whole;
+    return good;
+}
+
+static void out_of_memory(void)
+{
+    stage_t s;
+    size_t limit;
+    bool good = true, finished = false;
+
+    stage_open(&s);
+    (void) stage_token(&s, "patient/*.rs", "p1", NULL);
+    for (limit = 0; limit < 1u << 18 && good && !finished; limit += 64) {
+        good = closed_with(&s, limit, &finished);
+    }
+    ok(good, "whatever allocation fails, nothing is allowed that should not be");
+    ok(finished, "and with %zu bytes it works", limit);
+    stage_close(&s);
+}
+
 int main(void)
 {
     const char *seed = getenv("SMART_SEED");
@@ -335,6 +376,7 @@ int main(void)
         state = (uint32_t) strtoul(seed, NULL, 10);
     }
     remembered();
+    out_of_memory();
     not_vacuous();
     property("the order of scopes", order_matters_not);
     property("another scope", more_is_more);

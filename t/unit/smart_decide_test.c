@@ -1,7 +1,7 @@
 /*
  * t/cases/decide.jsonl through smart_judge: one case a line.
  *
- * {"scope","patient","user"} or {"claims"}: the token; none of them: no token. "policy": entries. "request": method and path. "headers":
+ * {"scope","patient","user"} or {"claims"}: the token; none of them: no token. "many": `patients many`. "policy": entries. "request": method and path. "headers":
  * accept, prefer, content-type, if-none-exist, if-none-match. "body": what the judge gets when it asks. Expected: "step" (send, refuse,
  * answer), "reason" (default ok), "rule", "obligations" (default none), "missing", "query" and "form" as sent, "method" as sent.
  */
@@ -33,6 +33,7 @@ static void set_token(stage_t *s, const json_t *c)
     const json_t *claims = json_object_get(c, "claims");
     char *text;
 
+    s->map.patients_many = json_is_true(json_object_get(c, "many"));
     if (claims != NULL) {
         text = json_dumps(claims, 0);
         (void) stage_claims(s, text);
