@@ -351,6 +351,7 @@ ngx_http_smart_message(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
     m->if_none_match = ngx_http_smart_value("if-none-match");
     ctx->message.accept = ngx_http_smart_value("accept");
     ctx->message.prefer = ngx_http_smart_value("prefer");
+    ctx->message.content_encoding = ngx_http_smart_value("content-encoding");
 
 #undef ngx_http_smart_value
 

@@ -6,17 +6,18 @@
 #include <string.h>
 
 #define MEMBERS_MAX ((size_t) 2048)
-#define TEXT_MAX                                                                                   \
-    ((size_t) 128) /* of what is compared; a longer reference is still looked at up to here */
+#define TEXT_MAX    ((size_t) 128) /* of what is compared */
 
 typedef enum { OTHER_KEY, KEY_TYPE, KEY_ID, KEY_REFERENCE } body_key_t;
 
-/* One string or key, as far as it fits. */
+/* One string or key, as far as it fits; and, however long it is, the segment that its first '?' ends, which servers take for a type. */
 typedef struct {
     unsigned char bytes[TEXT_MAX];
     size_t n;
     bool cut;
     bool question; /* a '?' was seen */
+    unsigned char segment[TEXT_MAX];
+    size_t segment_n; /* more than fit: no type is that long */
 } text_t;
 
 typedef struct {
@@ -31,11 +32,28 @@ typedef struct {
     bool named;
 } reader_t;
 
+static void segment_add(text_t *text, base_span_t part)
+{
+    size_t i;
+
+    for (i = 0; i < part.n && !text->question; i++) {
+        if (part.p[i] == '?') {
+            text->question = true;
+        } else if (part.p[i] == '/') {
+            text->segment_n = 0;
+        } else if (text->segment_n < TEXT_MAX) {
+            text->segment[text->segment_n++] = part.p[i];
+        } else {
+            text->segment_n = TEXT_MAX + 1;
+        }
+    }
+}
+
 static void text_add(text_t *text, base_span_t part)
 {
     size_t n = part.n < TEXT_MAX - text->n ? part.n : TEXT_MAX - text->n;
 
-    text->question = text->question || (part.n > 0 && memchr(part.p, '?', part.n) != NULL);
+    segment_add(text, part);
     text->cut = text->cut || n < part.n;
     if (n > 0) {
         memcpy(text->bytes + text->n, part.p, n);
@@ -48,7 +66,7 @@ static base_reason_t gather(reader_t *r, text_t *text)
 {
     base_json_event_t event;
 
-    text->n = 0;
+    text->n = text->segment_n = 0;
     text->cut = text->question = false;
     for (;;) {
         text_add(text, r->js.text);
@@ -71,14 +89,11 @@ static base_span_t text_span(const text_t *text)
 }
 
 /* The type whose search the text is: what precedes '?', below a base or not; NULL when it is none of this version. */
-static const fhir_type_t *searched_type(const reader_t *r, base_span_t text)
+static const fhir_type_t *searched_type(const reader_t *r, const text_t *text)
 {
-    base_span_t path = base_span_sub(text, 0, base_span_find(text, '?'));
-    size_t i;
-
-    for (i = path.n; i > 0 && path.p[i - 1] != '/'; i--) {
-    }
-    return fhir_type_find(r->definitions, base_span_sub(path, i, path.n));
+    return text->segment_n > TEXT_MAX
+               ? NULL
+               : fhir_type_find(r->definitions, base_span_make(text->segment, text->segment_n));
 }
 
 /* B5. In a reference every '?' counts; in any other text, which a patch could move there, only what begins as a search of a known type does. */
@@ -90,7 +105,7 @@ static base_reason_t judge_search(reader_t *r, const text_t *text)
     if (!text->question) {
         return BASE_OK;
     }
-    type = searched_type(r, text_span(text));
+    type = searched_type(r, text);
     if (type == NULL) {
         return r->key == KEY_REFERENCE ? BASE_CONDITIONAL_REFERENCE : BASE_OK;
     }
@@ -114,6 +129,12 @@ static base_reason_t judge_string(reader_t *r)
     return judge_search(r, &text);
 }
 
+/* A reader that folds case would take these for the members that are judged (threats section 7). */
+static bool is_misspelt(base_span_t key)
+{
+    return base_span_is_nocase(key, "resourceType") || base_span_is_nocase(key, "id");
+}
+
 static base_reason_t read_key(reader_t *r)
 {
     text_t text;
@@ -125,6 +146,8 @@ static base_reason_t read_key(reader_t *r)
         r->key = KEY_TYPE;
     } else if (top && base_span_is(text_span(&text), "id")) {
         r->key = KEY_ID;
+    } else if (top && is_misspelt(text_span(&text))) {
+        return BASE_BODY_TYPE;
     } else if (base_span_is(text_span(&text), "reference")) {
         r->key = KEY_REFERENCE;
     }
@@ -171,7 +194,7 @@ static base_reason_t read_all(reader_t *r)
 static bool is_raw_binary(const fhir_request_t *request)
 {
     return strcmp(request->type->name, "Binary") == 0 &&
-           !smart_media_is_fhir_json(request->message.content_type);
+           !smart_media_is_fhir(request->message.content_type);
 }
 
 base_reason_t smart_body_judge(const smart_grants_t *grants, const fhir_request_t *request,
@@ -188,6 +211,10 @@ base_reason_t smart_body_judge(const smart_grants_t *grants, const fhir_request_
     r.definitions = definitions;
     r.in = body;
     r.is_patch = request->row->interaction == FHIR_PATCH;
+    if (base_span_find(media, ',') < media.n) {
+        /* Said twice: which one counts is the server's choice. */
+        return BASE_CONTENT_TYPE;
+    }
     if (is_raw_binary(request) && !r.is_patch) {
         return BASE_OK;
     }

@@ -319,10 +319,36 @@ bool smart_decide_is_public(const fhir_request_t *request)
            interaction == FHIR_PREFLIGHT;
 }
 
+/*
+ * What a server might heed wherever it stands: another page of somebody's search (L20), another method. Of the parameters that FHIR or a
+ * server reserves, a CapabilityStatement knows only these.
+ */
+static bool is_reserved(const fhir_item_t *item)
+{
+    static const char *const harmless[] = {"_format", "_pretty", "_summary", "_elements"};
+    size_t i;
+
+    for (i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
+        if (base_span_is(item->name, harmless[i])) {
+            return false;
+        }
+    }
+    return (item->code.n > 0 && item->code.p[0] == '_') || fhir_query_is_page(item->code);
+}
+
 static void decide_public(decision_t *d)
 {
+    const fhir_item_t *item;
+    size_t at = 0;
+
     d->verdict->is_public = true;
     d->verdict->is_preflight = d->request->row->interaction == FHIR_PREFLIGHT;
+    while (!d->verdict->is_preflight && (item = fhir_query_next(&d->request->query, &at)) != NULL) {
+        if (is_reserved(item)) {
+            refuse(d, BASE_PARAMETER_REFUSED, "L20");
+            return;
+        }
+    }
     allow(d, d->verdict->is_preflight ? "B10" : "B2");
 }
 

@@ -276,6 +276,14 @@ static bool wants_body(const smart_judge_t *judge)
     return is_form_search(judge) || smart_verdict_obliges(&judge->_verdict, SMART_BODY);
 }
 
+/* What is judged would not be what an upstream that decodes it reads (RFC 9110 section 8.4). */
+static bool is_encoded(const smart_judge_t *judge)
+{
+    base_span_t coding = judge->_message.content_encoding;
+
+    return coding.n > 0 && !base_span_is_nocase(coding, "identity");
+}
+
 static void judge_body(smart_judge_t *judge)
 {
     base_reason_t reason = smart_body_judge(
@@ -303,6 +311,10 @@ smart_step_t smart_judge_next(smart_judge_t *judge)
         return finish(judge);
     }
     if (wants_body(judge)) {
+        if (is_encoded(judge)) {
+            refuse(judge, BASE_CONTENT_TYPE, "L11");
+            return finish(judge);
+        }
         judge->_step = SMART_WANT_BODY;
         return judge->_step;
     }

@@ -31,6 +31,7 @@ typedef struct {
     fhir_message_t fhir;
     base_span_t accept;
     base_span_t prefer;
+    base_span_t content_encoding; /* of the request's body */
 } smart_message_t;
 
 typedef enum {

@@ -70,9 +70,13 @@ bool smart_media_is_json(base_span_t content_type)
     return is_one_of(name, names, sizeof(names) / sizeof(names[0])) && is_utf8(rest);
 }
 
-bool smart_media_is_fhir_json(base_span_t content_type)
+bool smart_media_is_fhir(base_span_t content_type)
 {
-    return base_span_is_nocase(media_name(&content_type), "application/fhir+json");
+    static const char *const names[] = {"application/fhir+json", "application/json+fhir",
+                                        "application/fhir+xml", "application/xml+fhir",
+                                        "application/fhir+turtle"};
+
+    return is_one_of(media_name(&content_type), names, sizeof(names) / sizeof(names[0]));
 }
 
 bool smart_media_is_json_patch(base_span_t content_type)

@@ -10,8 +10,8 @@
 /* True for a Content-Type of JSON (application/fhir+json, application/json, application/json+fhir) in UTF-8. */
 bool smart_media_is_json(base_span_t content_type);
 
-/* True for application/fhir+json alone, parameters aside. */
-bool smart_media_is_fhir_json(base_span_t content_type);
+/* True for what servers read as a resource of FHIR's: application/fhir+json, +xml, +turtle and their older names, parameters aside. */
+bool smart_media_is_fhir(base_span_t content_type);
 
 /* True for application/json-patch+json alone, parameters aside. */
 bool smart_media_is_json_patch(base_span_t content_type);

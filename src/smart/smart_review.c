@@ -149,7 +149,7 @@ static base_reason_t judge_instance(judging_t *judging, const smart_policy_t *po
 
 /* L8: entries without a mode are matches; nothing was included. What is not covered fails the whole: cutting entries comes later. */
 static base_reason_t judge_entry(const smart_check_t *check, const fhir_bundle_entry_t *entry,
-                                 bool *matched)
+                                 uint64_t *matches)
 {
     if (entry->mode.p != NULL && base_span_is(entry->mode, "outcome")) {
         return is_outcome(&entry->facts) ? BASE_OK : BASE_ANSWER_UNCOVERED;
@@ -157,7 +157,7 @@ static base_reason_t judge_entry(const smart_check_t *check, const fhir_bundle_e
     if (entry->mode.p != NULL && !base_span_is(entry->mode, "match")) {
         return BASE_ANSWER_UNCOVERED;
     }
-    *matched = true;
+    (*matches)++;
     return entry->resource.to > entry->resource.from &&
                    smart_cover_holds(&check->cover, &entry->facts)
                ? BASE_OK
@@ -178,18 +178,19 @@ static bool link_is_narrowed(const judging_t *judging, base_span_t link)
            fhir_query_says(&query, judging->check->narrowing_name, judging->check->narrowing_value);
 }
 
-/* L6: a total beside no match is a count, and nothing in it shows whose. */
+/* L6: a total beyond the matches at hand counts what is not shown, and only the link says that all of it is covered. */
 static bool counts_blindly(const judging_t *judging, const fhir_bundle_t *bundle, base_span_t body,
-                           bool matched)
+                           uint64_t matches)
 {
-    base_span_t total = base_span_sub(body, bundle->total.from, bundle->total.to);
+    base_span_t text = base_span_sub(body, bundle->total.from, bundle->total.to);
+    uint64_t total;
 
-    return !matched && total.n > 0 && !base_span_is(total, "0") &&
+    return text.n > 0 && (!base_span_uint(text, &total) || total > matches) &&
            !link_is_narrowed(judging, bundle->link_self);
 }
 
 static base_reason_t judge_bundle_end(const judging_t *judging, const fhir_bundle_t *bundle,
-                                      base_span_t body, bool matched)
+                                      base_span_t body, uint64_t matches)
 {
     if (!bundle->is_bundle) {
         return base_span_is(bundle->resource_type, "OperationOutcome") ? BASE_OK
@@ -198,7 +199,7 @@ static base_reason_t judge_bundle_end(const judging_t *judging, const fhir_bundl
     if (!base_span_is(bundle->type, "searchset")) {
         return BASE_ANSWER_UNEXPECTED;
     }
-    return counts_blindly(judging, bundle, body, matched) ? BASE_NOT_NARROWABLE : BASE_OK;
+    return counts_blindly(judging, bundle, body, matches) ? BASE_NOT_NARROWABLE : BASE_OK;
 }
 
 static base_reason_t judge_searchset(judging_t *judging, base_span_t body)
@@ -206,19 +207,19 @@ static base_reason_t judge_searchset(judging_t *judging, base_span_t body)
     fhir_bundle_t bundle;
     fhir_bundle_event_t event;
     base_reason_t reason = BASE_OK, uncovered = BASE_OK;
-    bool matched = false;
+    uint64_t matches = 0;
 
     fhir_bundle_open(&bundle, body, judging->definitions, lens_for, judging, judging->arena,
                      judging->hashes, HASHES_MAX);
     while ((event = fhir_bundle_next(&bundle)) == FHIR_BUNDLE_ENTRY) {
-        reason = judge_entry(judging->check, &bundle.entry, &matched);
+        reason = judge_entry(judging->check, &bundle.entry, &matches);
         uncovered = uncovered == BASE_OK ? reason : uncovered;
     }
     if (event == FHIR_BUNDLE_ERROR) {
         return bundle.reason == BASE_ANSWER_UNEXPECTED ? BASE_ANSWER_UNEXPECTED
                                                        : broken(bundle.reason);
     }
-    return uncovered != BASE_OK ? uncovered : judge_bundle_end(judging, &bundle, body, matched);
+    return uncovered != BASE_OK ? uncovered : judge_bundle_end(judging, &bundle, body, matches);
 }
 
 static base_reason_t judge_outcome(judging_t *judging, base_span_t body)

@@ -344,6 +344,16 @@ static void totals(void)
     answers(BASE_OK, 200, JSON,
             "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":1,\"entry\":[" O1 "]}",
             "beside what is shown");
+    answers(BASE_NOT_NARROWABLE, 200, JSON,
+            "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":2,\"entry\":[" O1 "]}",
+            "beyond what is shown, of whom nothing says");
+    answers(BASE_OK, 200, JSON,
+            "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":2," SELF(
+                STAGE_URL "/Observation?patient=p1&_count=1") ",\"entry\":[" O1 "]}",
+            "beyond what is shown, of what was narrowed");
+    answers(BASE_OK, 200, JSON,
+            "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":0,\"entry\":[" O1 "]}",
+            "short of what is shown");
 }
 
 static void joined(void)
