@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use IO::Socket::INET;
 use Smart::Test;
 use Time::HiRes qw(sleep time);
 
@@ -103,6 +104,29 @@ sub jwks_requests { return grep { $_->target eq '/jwks' } $_[0]->requests }
     like($nginx->log, qr/no_memory/, 'is said in the log');
     $issuer->answer(jwks => undef);
     ok(wait_until(sub { status_of($nginx, $issuer->token) == 200 }, 10), 'a smaller one heals it');
+}
+
+# --- an issuer that does not even accept: the connection times out half made, and nginx's sockets are left alone
+
+{
+    my $full   = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die "listen: $!";
+    my @filled = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $full->sockport, Blocking => 0) } 1 .. 8;
+    my $nginx  = nginx(vars => { UPSTREAM => $up->port, FULL => $full->sockport }, conf => <<'EOC');
+        smart_issuer hung { uri http://127.0.0.1:%%FULL%%; audience a; timeout 300ms; }
+        server {
+            listen 127.0.0.1:%%PORT%%;
+            location /r4 { smart hung; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
+        }
+EOC
+    my $token  = issuer()->token(iss => 'http://127.0.0.1:' . $full->sockport, aud => 'a');
+    my $client = $nginx->client;
+
+    for my $n (1 .. 20) {
+        my $status = $client->get('/r4/Organization/o1', bearer => $token)->status;
+        is($status, 503, "no connection, $n") if $n % 5 == 0 || $status != 503;
+        sleep 0.15;
+    }
+    like($nginx->log, qr/Timeout was reached/, 'the log says why');
 }
 
 done_testing();

@@ -21,9 +21,11 @@ my $issuer = issuer();
 
 spew("$dir/resolv.conf", "nameserver 127.53.53.53\noptions timeout:5 attempts:3\n");
 spew("$dir/nsswitch.conf", "hosts: files dns\n");
+spew("$dir/hosts", "127.0.0.1 localhost\n::1 two.example\n127.0.0.1 two.example\n");
+my $mount = join ' && ', map { "mount --bind $dir/$_ /etc/$_" } grep { -e "/etc/$_" } qw(resolv.conf nsswitch.conf hosts);
 spew("$dir/nginx", <<"EOC");
 #!/bin/sh
-exec unshare -m --propagation private sh -c 'mount --bind $dir/resolv.conf /etc/resolv.conf && { mount --bind $dir/nsswitch.conf /etc/nsswitch.conf || true; } && exec /usr/sbin/nginx "\$@"' nginx "\$@"
+exec unshare -m --propagation private sh -c '$mount && exec /usr/sbin/nginx "\$@"' nginx "\$@"
 EOC
 chmod 0755, "$dir/nginx";
 local $ENV{SMART_NGINX} = "$dir/nginx";
@@ -68,5 +70,26 @@ my $began = time;
 $nginx->stop;
 cmp_ok(time - $began, '<', 4, 'and nginx leaves at once');
 ok(recv($silent, my $query, 512, 0), 'the resolver was asked');
+
+# --- a name with two addresses, the first of which refuses: the next is taken, and nobody's socket is touched
+
+{
+    my $two = issuer(metadata => {});
+    my $uri = 'http://two.example:' . $two->port;
+
+    $two->{metadata} = { issuer => $uri, jwks_uri => "$uri/jwks" };
+    $two->serve;
+    for my $n (1 .. 3) {
+        my $at = nginx(vars => { UPSTREAM => $up->port, URI => $uri }, conf => <<'EOC');
+            smart_issuer two { uri %%URI%%; audience https://fhir.example.org/r4; insecure_http on; private_addresses on; }
+            server {
+                listen 127.0.0.1:%%PORT%%;
+                location /r4 { smart two; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
+            }
+EOC
+        is($at->get('/r4/Organization/o1', bearer => $two->token(iss => $uri))->status, 200, "two addresses, $n")
+            || diag $at->log;
+    }
+}
 
 done_testing();

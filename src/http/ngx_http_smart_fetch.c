@@ -390,7 +390,7 @@ ngx_http_smart_fetch_done(void *data, CURLcode rc)
     transfer = data;
     fetch = transfer->fetch;
 
-    if (transfer->refused) {
+    if (transfer->refused && rc != CURLE_OK) {
         fetch->error = "the address is not public and \"private_addresses\" "
                        "is off";
 
@@ -569,6 +569,7 @@ ngx_http_smart_fetch_open(void *userdata, curlsocktype purpose,
 
     if (s != CURL_SOCKET_BAD) {
         transfer->refused = 0;
+        ngx_http_smart_multi_opened(s);
     }
 
     return s;

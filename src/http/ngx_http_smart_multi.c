@@ -5,8 +5,17 @@
 
 
 typedef struct {
+    ngx_queue_t                     queue;
+    curl_socket_t                   socket;      /* curl's */
+    int                             what;        /* CURL_POLL_* */
+    ngx_connection_t               *connection;  /* of a duplicate of the socket */
+} ngx_http_smart_watch_t;
+
+
+typedef struct {
     CURLM                          *multi;
     ngx_event_t                     timer;
+    ngx_queue_t                     watches;
     ngx_log_t                      *log;
     ngx_http_smart_multi_done_pt    done;
     ngx_http_smart_multi_stuck_pt   stuck;
@@ -15,8 +24,12 @@ typedef struct {
 
 static int ngx_http_smart_multi_socket(CURL *easy, curl_socket_t s, int what,
     void *data, void *socket_data);
-static ngx_int_t ngx_http_smart_multi_watch(ngx_connection_t *c, int what);
-static void ngx_http_smart_multi_unwatch(ngx_connection_t *c);
+static ngx_int_t ngx_http_smart_multi_watch(ngx_http_smart_watch_t *watch);
+static ngx_int_t ngx_http_smart_multi_set(ngx_event_t *ev, ngx_int_t event,
+    ngx_uint_t wanted);
+static void ngx_http_smart_multi_unwatch(ngx_http_smart_watch_t *watch);
+static void ngx_http_smart_multi_free(ngx_http_smart_watch_t *watch);
+static void ngx_http_smart_multi_stuck(CURL *easy);
 static int ngx_http_smart_multi_timeout(CURLM *multi, long timeout,
     void *data);
 static void ngx_http_smart_multi_event(ngx_event_t *ev);
@@ -38,6 +51,7 @@ ngx_http_smart_multi_init(ngx_cycle_t *cycle, ngx_http_smart_multi_done_pt done,
     curl = &ngx_http_smart_curl;
 
     ngx_memzero(curl, sizeof(ngx_http_smart_curl_t));
+    ngx_queue_init(&curl->watches);
     curl->log = cycle->log;
     curl->done = done;
     curl->stuck = stuck;
@@ -79,6 +93,7 @@ ngx_http_smart_multi_init(ngx_cycle_t *cycle, ngx_http_smart_multi_done_pt done,
 void
 ngx_http_smart_multi_exit(void)
 {
+    ngx_queue_t            *q;
     ngx_http_smart_curl_t  *curl;
 
     curl = &ngx_http_smart_curl;
@@ -87,6 +102,12 @@ ngx_http_smart_multi_exit(void)
     ERR_clear_error();
 
     curl->multi = NULL;
+
+    while (!ngx_queue_empty(&curl->watches)) {
+        q = ngx_queue_head(&curl->watches);
+        ngx_http_smart_multi_free(ngx_queue_data(q, ngx_http_smart_watch_t,
+                                                 queue));
+    }
 
     if (curl->timer.timer_set) {
         ngx_del_timer(&curl->timer);
@@ -127,36 +148,36 @@ static int
 ngx_http_smart_multi_socket(CURL *easy, curl_socket_t s, int what, void *data,
     void *socket_data)
 {
-    ngx_connection_t  *c = socket_data;
+    ngx_http_smart_watch_t  *watch = socket_data;
 
     if (what == CURL_POLL_REMOVE) {
 
-        if (c) {
+        if (watch) {
             (void) curl_multi_assign(ngx_http_smart_curl.multi, s, NULL);
-            ngx_http_smart_multi_unwatch(c);
+            ngx_http_smart_multi_free(watch);
         }
 
         return 0;
     }
 
-    if (c == NULL) {
-        c = ngx_get_connection(s, ngx_http_smart_curl.log);
-        if (c == NULL) {
-            ngx_http_smart_curl.stuck(ngx_http_smart_multi_private(easy));
+    if (watch == NULL) {
+        watch = ngx_calloc(sizeof(ngx_http_smart_watch_t),
+                           ngx_http_smart_curl.log);
+        if (watch == NULL) {
+            ngx_http_smart_multi_stuck(easy);
             return 0;
         }
 
-        c->log = ngx_http_smart_curl.log;
-        c->read->log = c->log;
-        c->write->log = c->log;
-        c->read->handler = ngx_http_smart_multi_event;
-        c->write->handler = ngx_http_smart_multi_event;
+        watch->socket = s;
+        ngx_queue_insert_tail(&ngx_http_smart_curl.watches, &watch->queue);
 
-        (void) curl_multi_assign(ngx_http_smart_curl.multi, s, c);
+        (void) curl_multi_assign(ngx_http_smart_curl.multi, s, watch);
     }
 
-    if (ngx_http_smart_multi_watch(c, what) != NGX_OK) {
-        ngx_http_smart_curl.stuck(ngx_http_smart_multi_private(easy));
+    watch->what = what;
+
+    if (ngx_http_smart_multi_watch(watch) != NGX_OK) {
+        ngx_http_smart_multi_stuck(easy);
     }
 
     /* -1 would be the end of all transfers, not of this one */
@@ -165,49 +186,90 @@ ngx_http_smart_multi_socket(CURL *easy, curl_socket_t s, int what, void *data,
 }
 
 
-/* Level-triggered: curl reads until it has enough, not until the socket is empty. */
+/*
+ * curl (7.88) closes a socket whose connection was not made without a word, and says so later, when
+ * the number may be somebody else's. So nginx watches a duplicate, which is ours to take off and to
+ * close.
+ */
 
 static ngx_int_t
-ngx_http_smart_multi_watch(ngx_connection_t *c, int what)
+ngx_http_smart_multi_watch(ngx_http_smart_watch_t *watch)
 {
-    ngx_int_t  rc;
+    int                s;
+    ngx_connection_t  *c;
 
-    rc = NGX_OK;
+    if (watch->connection == NULL) {
 
-    if ((what & CURL_POLL_IN) && !c->read->active) {
-        rc = ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
+        s = fcntl(watch->socket, F_DUPFD_CLOEXEC, 0);
+        if (s == -1) {
+            return NGX_ERROR;
+        }
 
-    } else if (!(what & CURL_POLL_IN) && c->read->active) {
-        rc = ngx_del_event(c->read, NGX_READ_EVENT, 0);
+        c = ngx_get_connection(s, ngx_http_smart_curl.log);
+        if (c == NULL) {
+            (void) close(s);
+            return NGX_ERROR;
+        }
+
+        c->data = watch;
+        c->log = ngx_http_smart_curl.log;
+        c->read->log = c->log;
+        c->write->log = c->log;
+        c->read->handler = ngx_http_smart_multi_event;
+        c->write->handler = ngx_http_smart_multi_event;
+
+        watch->connection = c;
     }
 
-    if (rc != NGX_OK) {
-        return rc;
+    if (ngx_http_smart_multi_set(watch->connection->read, NGX_READ_EVENT,
+                                 watch->what & CURL_POLL_IN)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    if ((what & CURL_POLL_OUT) && !c->write->active) {
-        rc = ngx_add_event(c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
-
-    } else if (!(what & CURL_POLL_OUT) && c->write->active) {
-        rc = ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
-    }
-
-    return rc;
+    return ngx_http_smart_multi_set(watch->connection->write, NGX_WRITE_EVENT,
+                                    watch->what & CURL_POLL_OUT);
 }
 
 
-/* The socket is curl's: only nginx's side of it goes, without a close. */
+/* Level-triggered: curl reads until it has enough, not until the socket is empty. */
+
+static ngx_int_t
+ngx_http_smart_multi_set(ngx_event_t *ev, ngx_int_t event, ngx_uint_t wanted)
+{
+    if (wanted && !ev->active) {
+        return ngx_add_event(ev, event, NGX_LEVEL_EVENT);
+    }
+
+    if (!wanted && ev->active) {
+        return ngx_del_event(ev, event, 0);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Not ngx_close_connection: it leaves taking the events off to close(), which does not do it while
+ * curl's descriptor of the socket is open.
+ */
 
 static void
-ngx_http_smart_multi_unwatch(ngx_connection_t *c)
+ngx_http_smart_multi_unwatch(ngx_http_smart_watch_t *watch)
 {
-    if (c->read->active) {
-        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
+    ngx_fd_t           s;
+    ngx_connection_t  *c;
+
+    c = watch->connection;
+    watch->connection = NULL;
+
+    if (c == NULL) {
+        return;
     }
 
-    if (c->write->active) {
-        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
-    }
+    (void) ngx_http_smart_multi_set(c->read, NGX_READ_EVENT, 0);
+    (void) ngx_http_smart_multi_set(c->write, NGX_WRITE_EVENT, 0);
 
     if (c->read->posted) {
         ngx_delete_posted_event(c->read);
@@ -221,7 +283,50 @@ ngx_http_smart_multi_unwatch(ngx_connection_t *c)
     c->write->closed = 1;
 
     ngx_free_connection(c);
+
+    s = c->fd;
     c->fd = (ngx_socket_t) -1;
+
+    (void) close(s);
+}
+
+
+static void
+ngx_http_smart_multi_free(ngx_http_smart_watch_t *watch)
+{
+    ngx_http_smart_multi_unwatch(watch);
+    ngx_queue_remove(&watch->queue);
+    ngx_free(watch);
+}
+
+
+/* The number of a socket that was closed without a word: curl thinks that it is still watched. */
+
+void
+ngx_http_smart_multi_opened(curl_socket_t s)
+{
+    ngx_queue_t             *q;
+    ngx_http_smart_watch_t  *watch;
+
+    for (q = ngx_queue_head(&ngx_http_smart_curl.watches);
+         q != ngx_queue_sentinel(&ngx_http_smart_curl.watches);
+         q = ngx_queue_next(q))
+    {
+        watch = ngx_queue_data(q, ngx_http_smart_watch_t, queue);
+
+        if (watch->socket == s) {
+            ngx_http_smart_multi_unwatch(watch);
+            (void) ngx_http_smart_multi_watch(watch);
+            return;
+        }
+    }
+}
+
+
+static void
+ngx_http_smart_multi_stuck(CURL *easy)
+{
+    ngx_http_smart_curl.stuck(ngx_http_smart_multi_private(easy));
 }
 
 
@@ -256,18 +361,21 @@ ngx_http_smart_multi_timer(ngx_event_t *ev)
 static void
 ngx_http_smart_multi_event(ngx_event_t *ev)
 {
-    ngx_connection_t  *c;
+    ngx_connection_t        *c;
+    ngx_http_smart_watch_t  *watch;
 
     c = ev->data;
+    watch = c->data;
 
-    /* a graceful exit: fetches that requests wait for go on, exit_process ends the others */
+    /* worker_shutdown_timeout is over: exit_process ends what is left */
 
     if (c->close) {
+        ngx_http_smart_multi_unwatch(watch);
         return;
     }
 
-    ngx_http_smart_multi_action(c->fd, ev->write ? CURL_CSELECT_OUT
-                                                 : CURL_CSELECT_IN);
+    ngx_http_smart_multi_action(watch->socket, ev->write ? CURL_CSELECT_OUT
+                                                         : CURL_CSELECT_IN);
 }
 
 

@@ -32,6 +32,9 @@ ngx_uint_t ngx_http_smart_multi_ready(void);
 
 ngx_int_t ngx_http_smart_multi_add(CURL *easy);
 
+/* To be called for each socket that curl is given (CURLOPT_OPENSOCKETFUNCTION). */
+void ngx_http_smart_multi_opened(curl_socket_t s);
+
 /* Harmless for a handle that was not added. */
 void ngx_http_smart_multi_remove(CURL *easy);
 
