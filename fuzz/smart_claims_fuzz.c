@@ -38,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     smart_claim_map_t map;
     smart_policy_t policy;
     smart_principal_t *principal;
+    json_error_t error;
     json_t *json;
 
     if (size == 0) {
@@ -54,8 +55,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         BASE_OK) {
         return 0;
     }
-    json = json_loadb((const char *) data + 1, size - 1, JSON_REJECT_DUPLICATES, NULL);
-    if (json == NULL || !json_is_object(json)) {
+    json = json_loadb((const char *) data + 1, size - 1,
+                      JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
+    /* A number beyond what jansson can hold is JSON all the same. */
+    if (json == NULL ? json_error_code(&error) != json_error_numeric_overflow
+                     : !json_is_object(json)) {
         abort();
     }
     json_decref(json);
