@@ -10,7 +10,7 @@ STATIC_OUT := $(OUT)/$(NGINX_NAME)-static
 # Of Debian's nginx-dev: the package's own; of another nginx: those of its modules we have tests with.
 NGINX_FLAGS ?= --with-compat --with-debug --with-threads --with-http_ssl_module \
                --with-http_v2_module --with-http_realip_module --with-http_auth_request_module \
-               --with-http_slice_module --with-http_stub_status_module
+               --with-http_addition_module --with-http_slice_module --with-http_stub_status_module
 
 MODULE := $(if $(NGINX_SRC),$(NGINX_OUT),$(OUT)/module)/ngx_http_smart_module.so
 

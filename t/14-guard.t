@@ -69,6 +69,10 @@ my %bad = (
     stub       => "stub_status;",
     gif        => "empty_gif;",
 );
+# nginx 1.29.4 and later speak HTTP/2 to upstreams
+my ($major, $minor, $patch) = `${\Smart::Nginx::binary()} -v 2>&1` =~ m{nginx/(\d+)\.(\d+)\.(\d+)};
+$bad{http2} = "proxy_http_version 2; proxy_pass http://$U;" if $major * 1e6 + $minor * 1e3 + $patch >= 1_029_004;
+
 my $conf = join "\n", map { "location /$_ { smart hospital; " . ($locations{$_} || $bad{$_}) . ' }' }
     sort keys %locations, keys %bad;
 
