@@ -27,11 +27,13 @@ my $up = upstream(
     qr{/Observation/upgrade$}     => { raw => "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nTUNNEL" },
     qr{/Observation/error$}       => { status => 503, body => 'sorry, of p2', headers => [ 'Content-Type' => 'text/plain' ] },
     qr{/Observation/big$}         => { json => { %{ observation('big', 'p1') }, note => [ { text => 'x' x 5000 } ] } },
-    qr{/Observation$} => sub { return { json => { resourceType => 'Bundle', type => 'searchset',
+    qr{/Observation(?:/_search)?$} => sub { return { json => { resourceType => 'Bundle', type => 'searchset',
         entry => [ { resource => observation('o1', 'p1') } ] } } },
     qr{^GET /leak/Observation} => { json => {} },
     qr{/auth$}           => { status => 204 },
     qr{/Organization/}   => { headers => [ 'Cache-Control' => 'max-age=60' ], json => { resourceType => 'Organization', id => 'g1' } },
+    qr{/teapot$}         => { status => 418 },
+    qr{/setpage$}        => { headers => [ 'Content-Type' => 'text/html' ], body => '<!--# include virtual="/r4/Observation/o2" set="x" -->[<!--# echo var="x" encoding="none" -->]<!--# include virtual="/r4/Organization/g1" set="y" -->[<!--# echo var="y" encoding="none" -->]' },
     qr{/page$}           => { headers => [ 'Content-Type' => 'text/html' ], body => '[<!--# include virtual="/r4/Patient/p1" -->][<!--# include virtual="/r4/Patient/p2" -->]' },
 );
 my $leak = upstream(qr{/} => { json => observation('o1', 'p2') });
@@ -81,6 +83,15 @@ my $nginx = nginx(
         location /authed     { smart hospital; auth_request /auth; proxy_pass http://$U; }
         location = /auth     { internal; proxy_pass http://$U/auth; proxy_pass_request_body off; proxy_set_header Content-Length ''; }
         location /byauth     { auth_request /r4/Patient/p1; proxy_pass http://$U/page; }
+        location /byobs      { auth_request /r4/Observation/o2; proxy_pass http://$U/page; }
+        location /byown      { auth_request /r4/Observation/o1; proxy_pass http://$U/page; }
+        location /ssiset     { ssi on; proxy_pass http://$U/setpage; }
+        location /stale      { smart hospital; proxy_cache c; proxy_cache_valid 1s; proxy_ignore_headers Cache-Control; proxy_cache_use_stale updating; proxy_cache_background_update on; add_header X-Cache \$upstream_cache_status always; proxy_pass http://$U; }
+        location /r4/docs    { smart off; try_files /nope \@docs; }
+        location \@docs      { rewrite ^ /page break; proxy_pass http://$U; }
+        location /mirrorpost { smart hospital; mirror /mirror; mirror_request_body on; proxy_pass http://$U; }
+        location /relay      { smart hospital; smart_upstream_authorization secret; error_page 418 = \@relay; proxy_intercept_errors on; proxy_pass http://$U; }
+        location \@relay     { smart hospital; smart_base /relay; smart_forward_token on; proxy_pass http://127.0.0.1:%%LEAK%%; }
         location /ssi        { ssi on; proxy_pass http://$U/page; }
         location /added      { add_after_body /r4/Patient/p2; addition_types application/fhir+json; proxy_pass http://$U/Patient/p1; }
         location /slice      { smart hospital; slice 1k; proxy_set_header Range \$slice_range; proxy_pass http://$U; }
@@ -180,6 +191,24 @@ is($nginx->get('/byauth')->status, 401, 'auth_request into smart without token')
 is($nginx->get('/byauth', bearer => $other)->status, 403, 'auth_request into smart, another patient');
 $up->clear;
 
+is($nginx->get('/byown', bearer => $token)->status, 200, 'auth_request by an answer that is judged');
+isnt($nginx->get('/byobs', bearer => $token)->status, 200, 'auth_request by another\'s');
+$r = $nginx->get('/ssiset', bearer => $token);
+unlike($r->body, qr/resourceType":"Obs|of p2/, 'SSI into a variable: its answer would pass by the check');
+is($nginx->get('/r4/docs/x')->status, 200, 'smart off below, with try_files, is the operator\'s');
+$up->clear;
+
+# a form is mirrored as it was narrowed
+$r = $nginx->post('/mirrorpost/Observation/_search', bearer => $token, headers => [ 'Content-Type' => 'application/x-www-form-urlencoded' ], body => 'code=x');
+is($r->status . ' ' . $up->last->body, '200 code=x&patient=p1', 'mirror with a form');
+$up->clear; $leak->wait_requests(1, 2); $leak->clear;
+
+# judged twice: the client's own token goes on, never the operator's credential of the first location
+$r = $nginx->get('/relay/Observation/teapot', bearer => $token);
+header_is($up->last, 'Authorization', 'secret', 'first location');
+header_is($leak->last, 'Authorization', "Bearer $token", 'second location');
+$up->clear; $leak->clear;
+
 # slice: parts cannot be judged
 outcome_is($nginx->get('/slice/Observation/big'), 401, 'login', 'slice without token');
 isnt($nginx->get('/slice/Observation/o2', bearer => $token)->status, 200, 'slice: another\'s');
@@ -195,6 +224,13 @@ $r = $nginx->get('/cache/Observation/o1', bearer => $other, headers => [ 'If-Mod
 outcome_is($r, 404, 'not-found', 'no 304 as an oracle');
 $r = $nginx->get('/cache/Observation/o1', bearer => $other, headers => [ Range => 'bytes=0-10' ]);
 outcome_is($r, 404, 'not-found', 'no range of it');
+$nginx->get('/stale/Observation/o1', bearer => $token) for 1 .. 2;
+select undef, undef, undef, 2.1;
+$r = $nginx->get('/stale/Observation/o1', bearer => $token);
+is($r->status . ' ' . $r->header('X-Cache'), '200 STALE', 'stale, updated in the background');
+wait_until { $nginx->get('/stale/Observation/o1', bearer => $token)->header('X-Cache') eq 'HIT' } 3;
+is($nginx->get('/stale/Observation/o1', bearer => $token)->header('X-Cache'), 'HIT', 'updated');
+outcome_is($nginx->get('/stale/Observation/o1', bearer => $other), 404, 'not-found', 'another\'s, updated in the background');
 $up->clear;
 outcome_is($nginx->get('/badkey/Observation/o1', bearer => $system), 500, 'exception', 'a key that lacks the request');
 outcome_is($nginx->get('/urikey/Observation?code=x', bearer => $token), 500, 'exception', 'a key that lacks the query');

@@ -154,7 +154,8 @@ struct ngx_http_smart_ctx_s {
     ngx_http_smart_issuer_t   **issuers;
     ngx_uint_t                  issuers_n;
     ngx_http_smart_identity_t   identity;
-    base_span_t                 token;
+    base_span_t                 credentials[2];  /* Authorization as it came */
+    ngx_uint_t                  credentials_n;   /* how many there were */
     ngx_str_t                   uri;         /* as judged, to see a change */
     ngx_str_t                   query;
     smart_base_t               *base;
@@ -177,7 +178,8 @@ struct ngx_http_smart_ctx_s {
     unsigned                    guarded:1;   /* the content handler is wrapped */
     unsigned                    verified:1;  /* what is sent was compared */
     unsigned                    answering:1; /* our own answer passes the filters */
-    unsigned                    inherited:1; /* a clone's, of its parent's verdict */
+    unsigned                    captured:1;  /* credentials were looked for */
+    unsigned                    header_only:1; /* r's, while its body is judged */
     unsigned                    logged:1;
 };
 

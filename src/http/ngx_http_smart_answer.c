@@ -73,6 +73,7 @@ ngx_http_smart_replace(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 
     ctx->reason = reason;
     ctx->answer = NGX_HTTP_SMART_DONE;
+    r->header_only |= ctx->header_only;
 
     ngx_http_smart_log_denial(r, ctx, reason);
 

@@ -171,7 +171,7 @@ ngx_http_smart_guard_inherit(ngx_http_request_t *r)
     ctx->verified = 0;
     ctx->answering = 0;
     ctx->logged = 0;
-    ctx->inherited = 1;
+    ctx->header_only = 0;
 
     return ctx;
 }

@@ -258,24 +258,25 @@ ngx_http_smart_headers_value(ngx_http_request_t *r, const char *name,
     u_char       *p;
     size_t        size;
     ngx_uint_t    i, n;
-    base_span_t   values[8], joined;
+    base_span_t   one, joined, *values;
 
-    n = ngx_http_smart_headers_values(r, name, len, values, 8);
+    one.p = NULL;
+    one.n = 0;
 
-    joined.p = NULL;
-    joined.n = 0;
+    n = ngx_http_smart_headers_values(r, name, len, &one, 1);
 
-    if (n == 0) {
-        return joined;
+    if (n < 2) {
+        return one;
     }
 
-    if (n == 1) {
-        return values[0];
+    values = ngx_palloc(r->pool, n * sizeof(base_span_t));
+    if (values == NULL) {
+        return one;
     }
 
-    /* RFC 9110 section 5.3: repeated fields are one list; more than 8 are cut, and no reader here takes a list that long */
+    (void) ngx_http_smart_headers_values(r, name, len, values, n);
 
-    n = ngx_min(n, 8);
+    /* RFC 9110 section 5.3: repeated fields are one list, and all of it is sent */
 
     for (size = 0, i = 0; i < n; i++) {
         size += values[i].n + 2;
@@ -283,7 +284,7 @@ ngx_http_smart_headers_value(ngx_http_request_t *r, const char *name,
 
     p = ngx_pnalloc(r->pool, size);
     if (p == NULL) {
-        return joined;
+        return one;
     }
 
     joined.p = p;

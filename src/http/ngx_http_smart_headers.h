@@ -45,7 +45,7 @@ ngx_int_t ngx_http_smart_headers_edit(ngx_http_request_t *r,
 ngx_uint_t ngx_http_smart_headers_values(ngx_http_request_t *r,
     const char *name, size_t len, base_span_t *values, ngx_uint_t n);
 
-/* The one value of the header of that name; the absent span when there is none. Repeats: joined by a comma, or {NULL, 0} without memory. */
+/* The one value of the header of that name; the absent span when there is none. Repeats: joined by a comma, or the first alone without memory. */
 base_span_t ngx_http_smart_headers_value(ngx_http_request_t *r,
     const char *name, size_t len);
 

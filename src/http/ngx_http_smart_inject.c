@@ -191,8 +191,7 @@ ngx_http_smart_inject_authorization(ngx_http_request_t *r,
         }
 
     } else if (ctx->conf->forward_token && ctx->identity.principal) {
-        (void) ngx_http_smart_headers_values(r, "authorization",
-                                       sizeof("authorization") - 1, &decided, 1);
+        decided = ctx->credentials[0];
     }
 
     return ngx_http_smart_inject_add(r, ctx, &ngx_http_smart_authorization,

@@ -27,7 +27,7 @@ static base_reason_t ngx_http_smart_issuers_of(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
 static base_reason_t ngx_http_smart_message(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
-static base_reason_t ngx_http_smart_credential(ngx_http_request_t *r,
+static void ngx_http_smart_capture(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
 static ngx_int_t ngx_http_smart_principal(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_reason_t *reason);
@@ -144,6 +144,12 @@ ngx_http_smart_slipped(ngx_http_request_t *r)
         return 0;
     }
 
+    /* try_files of a location without smart leads here as well, and is none of ours */
+
+    if (!r->error_page && !r->err_status && !clcf->recursive_error_pages) {
+        return 0;
+    }
+
     path = sscf->paths.elts;
 
     for (i = 0; i < sscf->paths.nelts; i++) {
@@ -153,7 +159,7 @@ ngx_http_smart_slipped(ngx_http_request_t *r)
         }
     }
 
-    return sscf->dynamic && r->err_status;
+    return sscf->dynamic;
 }
 
 
@@ -180,10 +186,20 @@ ngx_http_smart_begin(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 {
     base_reason_t  reason;
 
+    ngx_http_smart_capture(r, ctx);
+
     ctx->state = NGX_HTTP_SMART_START;
     ctx->conf = slcf;
     ctx->uri = r->uri;
     ctx->query = r->args;
+
+    /* its answer would be stored past the filters that check it */
+
+    if (r->subrequest_in_memory) {
+        ngx_http_smart_log_fault(r, ctx, "the answer to an in-memory "
+                                 "subrequest cannot be checked");
+        return BASE_NOT_AS_JUDGED;
+    }
 
     reason = ngx_http_smart_issuers_of(r, ctx);
 
@@ -360,36 +376,35 @@ ngx_http_smart_message(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 
 
 /*
- * The token, once: later judgements of this request, and those of its subrequests, find the header gone or the operator's own in its
- * place.
+ * What the client sent, once: later judgements of this request, and those of its subrequests, find the header gone or the operator's own in
+ * its place.
  */
 
-static base_reason_t
-ngx_http_smart_credential(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
+static void
+ngx_http_smart_capture(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 {
-    ngx_uint_t             n;
-    base_span_t            values[8];
     ngx_http_request_t    *p;
     ngx_http_smart_ctx_t  *earlier;
 
-    if (ctx->token.p) {
-        return BASE_OK;
+    if (ctx->captured) {
+        return;
     }
+
+    ctx->captured = 1;
 
     for (p = r->parent; p; p = p->parent) {
         earlier = ngx_http_smart_find(p);
 
-        if (earlier && earlier->token.p) {
-            ctx->token = earlier->token;
-            return BASE_OK;
+        if (earlier && earlier->captured) {
+            ctx->credentials[0] = earlier->credentials[0];
+            ctx->credentials[1] = earlier->credentials[1];
+            ctx->credentials_n = earlier->credentials_n;
+            return;
         }
     }
 
-    n = ngx_http_smart_headers_values(r, "authorization",
-                                      sizeof("authorization") - 1, values, 8);
-
-    return oauth_bearer_parse(values, ngx_min(n, 8), ctx->conf->max_token,
-                              &ctx->token);
+    ctx->credentials_n = ngx_http_smart_headers_values(r, "authorization",
+                           sizeof("authorization") - 1, ctx->credentials, 2);
 }
 
 
@@ -397,15 +412,20 @@ static ngx_int_t
 ngx_http_smart_principal(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     base_reason_t *reason)
 {
-    ngx_int_t  rc;
+    ngx_int_t    rc;
+    base_span_t  token;
 
-    *reason = ngx_http_smart_credential(r, ctx);
+    /* more than one is refused, whatever the others hold */
+
+    *reason = oauth_bearer_parse(ctx->credentials,
+                                 ngx_min(ctx->credentials_n, 2),
+                                 ctx->conf->max_token, &token);
 
     if (*reason != BASE_OK) {
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_smart_token(r, ctx->issuers, ctx->issuers_n, ctx->token,
+    rc = ngx_http_smart_token(r, ctx->issuers, ctx->issuers_n, token,
                               &ctx->identity, reason);
 
     if (rc == NGX_OK) {

@@ -83,6 +83,20 @@ ngx_http_smart_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
+    /* nothing of it is sent anywhere: a mirror, a cache that updates itself */
+
+    if (r->background) {
+        ctx->answer = NGX_HTTP_SMART_PASS;
+        return ngx_http_next_header_filter(r);
+    }
+
+    /* auth_request wants the status alone, but it takes the body to know it */
+
+    if (r->header_only) {
+        ctx->header_only = 1;
+        r->header_only = 0;
+    }
+
     /* the header goes when the body was judged */
 
     r->main_filter_need_in_memory = 1;
@@ -317,6 +331,7 @@ ngx_http_smart_release(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
     ngx_chain_t   out;
 
     ctx->answer = NGX_HTTP_SMART_DONE;
+    r->header_only |= ctx->header_only;
 
     /* HEAD is told the length that GET would be (L12) */
 

@@ -5,6 +5,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "oauth/oauth_bearer.h"
 #include "smart/smart_context.h"
 #include "ngx_http_smart_headers.h"
