@@ -44,11 +44,11 @@ static void ngx_http_smart_documents_keys(
 static void ngx_http_smart_documents_keys_handler(
     ngx_http_smart_fetch_t *fetch);
 static base_reason_t ngx_http_smart_documents_keys_take(
-    ngx_http_smart_documents_t *documents, ngx_http_smart_fetch_t *fetch,
-    ngx_uint_t *changed);
+    ngx_http_smart_documents_t *documents, ngx_http_smart_fetch_t *fetch);
 static base_reason_t ngx_http_smart_documents_keys_store(
-    ngx_http_smart_documents_t *documents, ngx_http_smart_fetch_t *fetch,
-    ngx_uint_t *changed);
+    ngx_http_smart_documents_t *documents, ngx_http_smart_fetch_t *fetch);
+static void ngx_http_smart_documents_forget(
+    ngx_http_smart_documents_t *documents);
 static void ngx_http_smart_documents_keys_failed(
     ngx_http_smart_documents_t *documents, base_reason_t reason);
 
@@ -315,7 +315,7 @@ static base_reason_t
 ngx_http_smart_documents_metadata_take(ngx_http_smart_documents_t *documents,
     ngx_http_smart_fetch_t *fetch)
 {
-    ngx_str_t                       text;
+    ngx_str_t                       text, before;
     base_reason_t                   reason;
     oauth_endpoints_t               endpoints;
     ngx_http_smart_issuer_t        *issuer;
@@ -344,6 +344,18 @@ ngx_http_smart_documents_metadata_take(ngx_http_smart_documents_t *documents,
 
     text.data = (u_char *) endpoints.jwks_uri.p;
     text.len = endpoints.jwks_uri.n;
+
+    (void) ngx_http_smart_zone_text(documents->zone, issuer->digest,
+                                    NGX_HTTP_SMART_ZONE_JWKS_URI,
+                                    documents->pool, &before);
+
+    if (!base_span_eq(endpoints.jwks_uri,
+                      ngx_http_smart_documents_span(&before)))
+    {
+        /* an ETag says nothing at another place */
+
+        ngx_http_smart_documents_forget(documents);
+    }
 
     if (ngx_http_smart_zone_store(documents->zone, issuer->digest,
                                   NGX_HTTP_SMART_ZONE_JWKS_URI, &text)
@@ -442,14 +454,13 @@ ngx_http_smart_documents_keys(ngx_http_smart_documents_t *documents)
 static void
 ngx_http_smart_documents_keys_handler(ngx_http_smart_fetch_t *fetch)
 {
-    ngx_uint_t                          changed;
     base_reason_t                       reason;
     ngx_http_smart_documents_t         *documents;
     ngx_http_smart_documents_change_t   change;
 
     documents = fetch->data;
 
-    reason = ngx_http_smart_documents_keys_take(documents, fetch, &changed);
+    reason = ngx_http_smart_documents_keys_take(documents, fetch);
 
     if (reason != BASE_OK) {
         ngx_http_smart_documents_log(documents, "key set", reason);
@@ -461,7 +472,7 @@ ngx_http_smart_documents_keys_handler(ngx_http_smart_fetch_t *fetch)
     change.reason = BASE_OK;
     change.max_age = fetch->max_age;
     change.metadata = 0;
-    change.changed = changed;
+    change.changed = 0;     /* storing them has said so */
 
     (void) ngx_http_smart_zone_change(documents->zone,
                                       documents->issuer->digest,
@@ -476,13 +487,11 @@ ngx_http_smart_documents_keys_handler(ngx_http_smart_fetch_t *fetch)
 
 static base_reason_t
 ngx_http_smart_documents_keys_take(ngx_http_smart_documents_t *documents,
-    ngx_http_smart_fetch_t *fetch, ngx_uint_t *changed)
+    ngx_http_smart_fetch_t *fetch)
 {
     size_t           usable, ignored;
     base_reason_t    reason;
     jose_jwk_set_t  *set;
-
-    *changed = 0;
 
     if (fetch->error == NULL && fetch->status == NGX_HTTP_NOT_MODIFIED
         && fetch->etag)
@@ -511,13 +520,15 @@ ngx_http_smart_documents_keys_take(ngx_http_smart_documents_t *documents,
         return BASE_DOCUMENT_NO_KEYS;
     }
 
-    return ngx_http_smart_documents_keys_store(documents, fetch, changed);
+    return ngx_http_smart_documents_keys_store(documents, fetch);
 }
 
 
+/* An ETag stands for the keys that are stored or for none: it goes before they do, and a zone without room for it is no matter. */
+
 static base_reason_t
 ngx_http_smart_documents_keys_store(ngx_http_smart_documents_t *documents,
-    ngx_http_smart_fetch_t *fetch, ngx_uint_t *changed)
+    ngx_http_smart_fetch_t *fetch)
 {
     u_char                 *digest;
     ngx_str_t               text, before, etag;
@@ -529,16 +540,13 @@ ngx_http_smart_documents_keys_store(ngx_http_smart_documents_t *documents,
     text.data = fetch->body;
     text.len = fetch->len;
 
-    etag.data = (u_char *) fetch->new_etag;
-    etag.len = ngx_strlen(fetch->new_etag);
+    ngx_http_smart_documents_forget(documents);
 
     (void) ngx_http_smart_zone_text(zone, digest, NGX_HTTP_SMART_ZONE_KEYS,
                                     documents->pool, &before);
 
-    *changed = before.len != text.len
-               || ngx_memcmp(before.data, text.data, text.len) != 0;
-
-    if (*changed
+    if ((before.len != text.len
+         || ngx_memcmp(before.data, text.data, text.len) != 0)
         && ngx_http_smart_zone_store(zone, digest, NGX_HTTP_SMART_ZONE_KEYS,
                                      &text)
            != NGX_OK)
@@ -546,14 +554,28 @@ ngx_http_smart_documents_keys_store(ngx_http_smart_documents_t *documents,
         return BASE_NO_MEMORY;
     }
 
-    if (ngx_http_smart_zone_store(zone, digest, NGX_HTTP_SMART_ZONE_KEYS_ETAG,
-                                  &etag)
-        != NGX_OK)
-    {
-        return BASE_NO_MEMORY;
-    }
+    etag.data = (u_char *) fetch->new_etag;
+    etag.len = ngx_strlen(fetch->new_etag);
+
+    (void) ngx_http_smart_zone_store(zone, digest,
+                                     NGX_HTTP_SMART_ZONE_KEYS_ETAG, &etag);
 
     return BASE_OK;
+}
+
+
+/* The next fetch of keys is without a condition. */
+
+static void
+ngx_http_smart_documents_forget(ngx_http_smart_documents_t *documents)
+{
+    ngx_str_t  none;
+
+    ngx_str_null(&none);
+
+    (void) ngx_http_smart_zone_store(documents->zone,
+                                     documents->issuer->digest,
+                                     NGX_HTTP_SMART_ZONE_KEYS_ETAG, &none);
 }
 
 

@@ -478,7 +478,10 @@ ngx_http_smart_keeper_sync(ngx_http_smart_keeper_t *keeper,
     ngx_str_t    text;
     ngx_pool_t  *pool;
 
-    if (view->keys.generation != keeper->stored) {
+    if (view->keys.generation == 0) {
+        keeper->stored = 0;
+
+    } else if (view->keys.generation != keeper->stored) {
 
         pool = ngx_create_pool(4096, ngx_cycle->log);
         if (pool == NULL) {
@@ -600,7 +603,7 @@ ngx_http_smart_keeper_file_read(ngx_http_smart_keeper_t *keeper,
     if (ngx_http_smart_issuer_file(pool, &keeper->issuer->jwks_file,
                                    keeper->issuer->max_size, &text)
         != NGX_OK
-        || ngx_http_smart_issuer_file_keys(&text) == 0)
+        || ngx_http_smart_issuer_file_keys(&text) == NGX_ERROR)
     {
         return NGX_ERROR;
     }
@@ -652,22 +655,23 @@ ngx_http_smart_issuer_file(ngx_pool_t *pool, ngx_str_t *name, size_t max,
 }
 
 
-size_t
+ngx_int_t
 ngx_http_smart_issuer_file_keys(ngx_str_t *text)
 {
-    size_t           n;
+    size_t           n, ignored;
     jose_jwk_set_t  *keys;
 
     if (jose_jwk_set_read(base_span_make(text->data, text->len), &keys)
         != BASE_OK)
     {
         ERR_clear_error();
-        return 0;
+        return NGX_ERROR;
     }
 
     ERR_clear_error();
     n = jose_jwk_set_count(keys);
+    ignored = jose_jwk_set_ignored(keys, NULL);
     jose_jwk_set_free(keys);
 
-    return n;
+    return (n == 0 && ignored) ? NGX_ERROR : (ngx_int_t) n;
 }

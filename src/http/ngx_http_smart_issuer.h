@@ -125,11 +125,12 @@ ngx_int_t ngx_http_smart_issuer_miss(ngx_http_request_t *r,
 
 /*
  * A file's bytes, NUL-terminated behind len. NGX_DECLINED: it cannot be opened (ngx_errno); NGX_ERROR: it cannot be read or is larger than
- * `max`. ngx_http_smart_issuer_file_keys: how many usable keys such bytes hold.
+ * `max`. ngx_http_smart_issuer_file_keys: how many usable keys such bytes hold, 0 for a set that is empty (which revokes all keys); NGX_ERROR
+ * when they are no set, or one of nothing but keys that cannot be used.
  */
 ngx_int_t ngx_http_smart_issuer_file(ngx_pool_t *pool, ngx_str_t *name,
     size_t max, ngx_str_t *text);
-size_t ngx_http_smart_issuer_file_keys(ngx_str_t *text);
+ngx_int_t ngx_http_smart_issuer_file_keys(ngx_str_t *text);
 
 
 #endif /* _NGX_HTTP_SMART_ISSUER_H_INCLUDED_ */

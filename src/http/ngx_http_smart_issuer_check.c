@@ -145,7 +145,7 @@ ngx_http_smart_check_files(ngx_conf_t *cf, ngx_http_smart_issuer_t *issuer)
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_http_smart_issuer_file_keys(&issuer->jwks) == 0) {
+        if (ngx_http_smart_issuer_file_keys(&issuer->jwks) <= 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"jwks_file\" \"%V\" of smart_issuer \"%V\" "
                                "is no JWK set with usable public keys",

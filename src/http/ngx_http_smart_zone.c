@@ -293,6 +293,10 @@ ngx_http_smart_zone_store(ngx_http_smart_zone_t *zone, const u_char *digest,
 
     if (entry) {
         rc = ngx_http_smart_zone_write(zone, &entry->texts[which], text);
+
+        if (rc == NGX_OK && which == NGX_HTTP_SMART_ZONE_KEYS) {
+            entry->keys.generation++;
+        }
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);

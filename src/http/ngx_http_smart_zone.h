@@ -87,7 +87,9 @@ typedef enum {
 
 /*
  * Stores bytes. The old ones stay readable until the new ones are complete. NGX_ERROR: the zone is
- * full, the old ones stay. NGX_DECLINED: no such entry.
+ * full, the old ones stay. NGX_DECLINED: no such entry. New keys are a new generation of them in the
+ * same moment: whatever befalls the writer then, no worker stays with the old ones. Storing nothing
+ * never fails for want of room.
  */
 ngx_int_t ngx_http_smart_zone_store(ngx_http_smart_zone_t *zone,
     const u_char *digest, ngx_http_smart_zone_text_e which, ngx_str_t *text);

@@ -1,0 +1,90 @@
+# Attacks on the life of tokens and keys: no room, other places, other names for one issuer.
+
+use strict;
+use warnings;
+use lib 't/lib';
+use Smart::Test;
+use Time::HiRes qw(sleep);
+
+my $up = upstream('GET /fhir/Organization/o1' =>
+        { json => { resourceType => 'Organization', id => 'o1' } });
+
+sub run {
+    my ($issuer, $top, $entries, %more) = @_;
+
+    return nginx(vars => { UPSTREAM => $up->port, ISSUER => $issuer->uri }, workers => 1, %more, conf => <<"EOC");
+        $top
+        smart_issuer hospital { uri %%ISSUER%%; audience https://fhir.example.org/r4; $entries }
+        server {
+            listen 127.0.0.1:%%PORT%%;
+            location /r4 { smart hospital; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
+        }
+EOC
+}
+
+sub status_of {
+    my ($nginx, $token) = @_;
+
+    return $nginx->get('/r4/Organization/o1', bearer => $token)->status;
+}
+
+# The key set with so many bytes of something else.
+sub padded {
+    my ($issuer, $bytes, @names) = @_;
+
+    return $issuer->jwks(@names) =~ s/\}$/',"x":"' . 'x' x $bytes . '"}'/er;
+}
+
+# --- a key set for whose ETag the zone has no room is a key set; a key that is gone is gone
+
+for my $pages (16 .. 21) {
+    my $issuer = issuer(keys => ['rsa']);
+    $issuer->answer(jwks => { body => padded($issuer, 12_000, 'rsa') });
+    my $nginx = run($issuer, "smart_zone zone=keys:@{[ 4 * $pages ]}k;", 'refresh 1s 1s; stale 1h;');
+    my $old   = $issuer->token(key => 'rsa');
+    my $new   = $issuer->token(key => 'rsa2');
+
+    is(status_of($nginx, $old), 200, "$pages pages: the first key");
+    $issuer->answer(jwks => { body => padded($issuer, 25_000, 'rsa2'), headers => [ETag => '"' . 'e' x 100 . '"'] });
+    ok(wait_until(sub { status_of($nginx, $new) == 200 }, 6), "$pages pages: the next one");
+    is(status_of($nginx, $old), 401, "$pages pages: instead of the first");
+}
+
+# --- an ETag of one place is not sent to another
+
+{
+    my $issuer = issuer(keys => ['rsa']);
+    my $etag   = [ETag => '"1"'];
+    $issuer->answer(jwks => { headers => $etag });
+    my $nginx = run($issuer, '', 'refresh 1s 1s;');
+
+    is(status_of($nginx, $issuer->token(key => 'rsa')), 200, 'keys with an ETag');
+    my $moved = sub { return grep { $_->target eq '/introspect' } $issuer->requests };
+    $issuer->{metadata} = { jwks_uri => $issuer->origin . '/introspect' };
+    $issuer->answer(introspect => { headers => $etag, body => $issuer->jwks('rsa2') });
+    ok(wait_until(sub { my $n = $moved->(); $n > 1 }, 9), 'the keys are now elsewhere');
+    my ($first, $second) = $moved->();
+    is($first->header('If-None-Match'), undef, 'and asked for without a condition');
+    is($second->header('If-None-Match'), '"1"', 'then with one');
+    is(status_of($nginx, $issuer->token(key => 'rsa')), 401, 'the old key is gone');
+    is(status_of($nginx, $issuer->token(key => 'rsa2')), 200, 'the new one is good');
+}
+
+# --- a file that was emptied takes all keys back
+
+{
+    my $issuer = issuer(keys => ['rsa']);
+    my $nginx  = run($issuer, '', 'discovery off; jwks_file %%PREFIX%%/keys.json;', files => { 'keys.json' => $issuer->jwks });
+    my $token  = $issuer->token;
+
+    is(status_of($nginx, $token), 200, 'a key from a file');
+    spew($nginx->prefix . '/keys.json', '{"keys":[{"kty":"oct","k":"AAAA"}]}');
+    ok($nginx->wait_log(qr/holds no usable keys/, 4), 'a file of keys that cannot be used is seen');
+    is(status_of($nginx, $token), 200, 'and changes nothing');
+    spew($nginx->prefix . '/keys.json', '{"keys":[]}');
+    ok(wait_until(sub { status_of($nginx, $token) == 401 }, 4), 'an empty set takes the key back, and the token that is known');
+    spew($nginx->prefix . '/keys.json', $issuer->jwks);
+    ok(wait_until(sub { status_of($nginx, $token) == 200 }, 4), 'until there is one again');
+}
+
+done_testing();
