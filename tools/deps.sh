@@ -35,6 +35,9 @@ for group in "$@"; do
         need nginx test -x /usr/sbin/nginx
         need perl has prove
         need libcrypt-jwt-perl perl_has Crypt::JWT
+        need curl eval 'curl --version | grep -q HTTP2'
+        need nghttp2-client has nghttp
+        need util-linux has unshare
         ;;&
     lint)
         need clang-tidy has clang-tidy

@@ -14,7 +14,8 @@
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(WITH_ASAN)
 #include <sanitizer/asan_interface.h>
-#define POISON(p, n)   __asan_poison_memory_region(p, n)
+/* Filled first: who takes scratch for zeroes is found out. */
+#define POISON(p, n)   (memset(p, 0xa5, n), __asan_poison_memory_region(p, n))
 #define UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
 #else
 #define POISON(p, n)   ((void) 0)
@@ -76,11 +77,12 @@ static block_t *add_block(base_arena_t *arena, size_t size)
     if (payload > arena->limit - arena->handed_out) {
         payload = size;
     }
-    block = calloc(1, sizeof(*block) + payload);
+    block = malloc(sizeof(*block) + payload);
     if (block == NULL) {
         return NULL;
     }
     POISON(block->bytes, payload);
+    block->used = 0;
     block->size = payload;
     if (payload == size && arena->head != NULL) {
         block->next = arena->head->next;
@@ -93,7 +95,8 @@ static block_t *add_block(base_arena_t *arena, size_t size)
     return block;
 }
 
-void *base_arena_alloc(base_arena_t *arena, size_t size)
+/* A piece, as malloc left it. */
+static void *take(base_arena_t *arena, size_t size)
 {
     const size_t align = alignof(max_align_t);
     block_t *block = arena->head;
@@ -124,6 +127,24 @@ void *base_arena_alloc(base_arena_t *arena, size_t size)
     return p;
 }
 
+void *base_arena_alloc(base_arena_t *arena, size_t size)
+{
+    void *p = take(arena, size);
+
+    if (p != NULL) {
+        memset(p, 0, size);
+    }
+    return p;
+}
+
+void *base_arena_scratch(base_arena_t *arena, size_t count, size_t size)
+{
+    if (size != 0 && count > SIZE_MAX / size) {
+        return NULL;
+    }
+    return take(arena, count * size);
+}
+
 void *base_arena_array(base_arena_t *arena, size_t count, size_t size)
 {
     if (size != 0 && count > SIZE_MAX / size) {
@@ -139,13 +160,14 @@ base_span_t base_arena_copy(base_arena_t *arena, base_span_t bytes)
     if (bytes.p == NULL || bytes.n == SIZE_MAX) {
         return (base_span_t){NULL, 0};
     }
-    p = base_arena_alloc(arena, bytes.n + 1);
+    p = take(arena, bytes.n + 1);
     if (p == NULL) {
         return (base_span_t){NULL, 0};
     }
     if (bytes.n != 0) {
         memcpy(p, bytes.p, bytes.n);
     }
+    p[bytes.n] = '\0';
     return (base_span_t){p, bytes.n};
 }
 

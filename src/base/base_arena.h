@@ -2,7 +2,7 @@
  * base_arena: memory that is freed as a whole.
  *
  * The caller owns the arena and decides its limit; pure code allocates from it and never frees.
- * Memory is zeroed and aligned for any type. When the limit is reached or malloc fails, alloc returns NULL and
+ * Memory is aligned for any type, and zeroed but for base_arena_scratch. When the limit is reached or malloc fails, alloc returns NULL and
  * the arena stays usable; the caller reports BASE_NO_MEMORY. A small limit is how tests inject
  * allocation failures.
  */
@@ -25,6 +25,9 @@ void *base_arena_alloc(base_arena_t *arena, size_t size);
 
 /* `count` elements of `size`, checked for overflow, zeroed, or NULL. */
 void *base_arena_array(base_arena_t *arena, size_t count, size_t size);
+
+/* The same, but not zeroed: for large tables whose reader looks only at what it wrote. */
+void *base_arena_scratch(base_arena_t *arena, size_t count, size_t size);
 
 /* A copy of the bytes, followed by a NUL that the span does not count. {NULL, 0} on failure, and for an absent span. */
 base_span_t base_arena_copy(base_arena_t *arena, base_span_t bytes);

@@ -263,7 +263,7 @@ base_reason_t smart_review_body(smart_review_t *review, base_span_t body)
     base_reason_t reason;
     size_t i;
 
-    review->_hashes = base_arena_array(review->_arena, HASHES_MAX, sizeof(*review->_hashes));
+    review->_hashes = base_arena_scratch(review->_arena, HASHES_MAX, sizeof(*review->_hashes));
     if (review->_hashes == NULL) {
         return BASE_NO_MEMORY;
     }
