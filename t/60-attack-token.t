@@ -87,4 +87,19 @@ for my $pages (16 .. 21) {
     ok(wait_until(sub { status_of($nginx, $token) == 200 }, 4), 'until there is one again');
 }
 
+# --- one iss, two issuers: which audience counts must not hang on what some other location has cached
+
+{
+    my $issuers = 'smart_issuer one { uri https://as.example.org; audience https://a.example.org; }'
+        . 'smart_issuer two { uri %s; audience https://b.example.org; }'
+        . 'server { listen 127.0.0.1:%%%%PORT%%%%; location /r4 { smart one two; proxy_pass http://127.0.0.1:1; } }';
+
+    for my $case (['https://as.example.org', 0], ['https://as.example.org/', 1]) {
+        my ($uri, $good) = @$case;
+        my ($ok, $output) = Smart::Nginx->check(conf => sprintf $issuers, $uri);
+        is($ok ? 1 : 0, $good, "https://as.example.org and $uri in one location") or diag($output);
+        like($output, qr/"two" has the same "uri" as another.*nginx\.conf:\d+/, 'the message says why') unless $good;
+    }
+}
+
 done_testing();

@@ -419,6 +419,25 @@ ngx_http_smart_merge_path(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *prev,
 }
 
 
+/* True when one of the n issuers before it has its uri. */
+
+static ngx_uint_t
+ngx_http_smart_issuer_again(ngx_http_smart_loc_conf_t *conf, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (base_span_eq(ngx_http_smart_span(&conf->issuers[i]->uri),
+                         ngx_http_smart_span(&conf->issuers[n]->uri)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static char *
 ngx_http_smart_resolve(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
 {
@@ -464,6 +483,13 @@ ngx_http_smart_resolve(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
             return ngx_http_smart_error(cf, conf, "unknown issuer \"%V\": there "
                                     "is no \"smart_issuer\" of that name, "
                                     "named", &name[i]);
+        }
+
+        if (ngx_http_smart_issuer_again(conf, i)) {
+            return ngx_http_smart_error(cf, conf, "smart_issuer \"%V\" has the "
+                                    "same \"uri\" as another one here: a "
+                                    "token's \"iss\" cannot choose between "
+                                    "them", &name[i]);
         }
     }
 
