@@ -4,6 +4,7 @@
 
 #include "http/ngx_http_smart.h"
 #include "http/ngx_http_smart_issuer_block.h"
+#include "http/ngx_http_smart_require.h"
 #include "http/ngx_http_smart_token_cache.h"
 
 
@@ -51,6 +52,13 @@ static ngx_command_t  ngx_http_smart_commands[] = {
       ngx_http_smart_base_url_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("smart_require"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_smart_require_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_smart_loc_conf_t, requires),
       NULL },
 
     { ngx_string("smart_context_header"),

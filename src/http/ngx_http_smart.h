@@ -89,6 +89,7 @@ typedef struct {
     ngx_str_t                   path;        /* constant base, without last '/' */
     ngx_http_complex_value_t   *base_url;
     smart_base_t               *bases;       /* one per issuer of the main conf */
+    ngx_array_t                *requires;    /* smart_require's; NULL: none */
 
     ngx_str_t                   header[NGX_HTTP_SMART_CONTEXT_COUNT];
     ngx_flag_t                  forward_token;

@@ -152,6 +152,10 @@ ngx_http_smart_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->base_url = prev->base_url;
     }
 
+    if (conf->requires == NULL) {
+        conf->requires = prev->requires;
+    }
+
     ngx_http_smart_merge_authorization(prev, conf);
     ngx_http_smart_merge_who(prev, conf);
 

@@ -8,6 +8,7 @@
 
 #include "oauth/oauth_bearer.h"
 #include "ngx_http_smart_headers.h"
+#include "ngx_http_smart_require.h"
 
 
 /* of one request: what was judged, the edits, what reading the answer needs */
@@ -428,11 +429,19 @@ ngx_http_smart_principal(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     rc = ngx_http_smart_token(r, ctx->issuers, ctx->issuers_n, token,
                               &ctx->identity, reason);
 
-    if (rc == NGX_OK) {
-        smart_judge_principal(&ctx->judge, ctx->identity.principal);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    return rc;
+    *reason = ngx_http_smart_require(r, ctx->conf->requires);
+
+    if (*reason != BASE_OK) {
+        return NGX_DECLINED;
+    }
+
+    smart_judge_principal(&ctx->judge, ctx->identity.principal);
+
+    return NGX_OK;
 }
 
 
