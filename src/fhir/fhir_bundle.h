@@ -8,6 +8,7 @@
 #ifndef FHIR_BUNDLE_H
 #define FHIR_BUNDLE_H
 
+#include "fhir/fhir_links.h"
 #include "fhir/fhir_resource.h"
 
 typedef enum {
@@ -16,12 +17,6 @@ typedef enum {
     FHIR_BUNDLE_ERROR  /* bundle->reason: BASE_JSON_*, BASE_NO_MEMORY, or BASE_ANSWER_UNEXPECTED for
                           a member of the wrong shape */
 } fhir_bundle_event_t;
-
-/* A stretch of the body: from its first byte up to behind its last. Both 0: not there. */
-typedef struct {
-    size_t from;
-    size_t to;
-} fhir_range_t;
 
 typedef struct {
     fhir_range_t whole;    /* the entry's object */

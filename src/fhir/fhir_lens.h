@@ -11,8 +11,9 @@
 
 #include "base/base_arena.h"
 #include "fhir/fhir_definitions.h"
+#include "fhir/fhir_test.h"
 
-#define FHIR_LENS_BITS   64
+#define FHIR_LENS_BITS   64 /* one for each path that is watched */
 #define FHIR_LENS_STEPS  12 /* names in one path */
 #define FHIR_LENS_FAILED (-1)
 
@@ -35,9 +36,22 @@ int fhir_lens_watch_reference(fhir_lens_t *lens, const fhir_path_t *path, const 
  * there. Else as above. */
 int fhir_lens_watch_absent(fhir_lens_t *lens, const fhir_path_t *path);
 
+/*
+ * Watches the test at every path of its parameter: one bit, met when any value there meets it. The
+ * test must outlive the lens. FHIR_LENS_FAILED as above; the caller then must treat the constraint
+ * as void. A test of `_id`, `_tag` ... works on any type.
+ */
+int fhir_lens_watch_test(fhir_lens_t *lens, const fhir_test_t *test);
+
+/*
+ * The name of the top-level element that the i-th watched path begins with ("subject", "meta"), i <
+ * fhir_lens_bits(); for _elements (RULES C14). Names repeat.
+ */
+base_span_t fhir_lens_element(const fhir_lens_t *lens, unsigned i);
+
 const fhir_type_t *fhir_lens_type(const fhir_lens_t *lens);
 
-/* Bits in use: 0 .. FHIR_LENS_BITS. */
+/* Watched paths: 0 .. FHIR_LENS_BITS. */
 unsigned fhir_lens_bits(const fhir_lens_t *lens);
 
 #endif
