@@ -1,5 +1,6 @@
 /*
- * What the files of this room share: the configuration, and the record of one request.
+ * What the files of this room share: the configuration, and the record of one
+ * request.
  */
 
 #ifndef _NGX_HTTP_SMART_H_INCLUDED_
@@ -60,7 +61,7 @@ typedef struct {
 
 typedef struct {
     ngx_http_smart_issuers_t    issuers;
-    ngx_array_t                 policies;    /* ngx_http_smart_policy_block_t * */
+    ngx_array_t                 policies;    /* of blocks, by pointer */
     smart_policy_t              policy;      /* without smart_policy */
     base_arena_t               *arena;       /* of the configuration */
     ngx_module_t               *proxy;       /* NULL: built without it */
@@ -71,7 +72,7 @@ typedef struct {
     ngx_uint_t                  enabled;     /* some location has smart */
     ngx_uint_t                  dynamic;     /* some smart_base has variables */
     ngx_array_t                 paths;       /* ngx_str_t: the constant bases */
-    ngx_array_t                 strip;       /* ngx_str_t, folded: renamed headers */
+    ngx_array_t                 strip;       /* folded names, renamed ones */
 } ngx_http_smart_srv_conf_t;
 
 
@@ -86,9 +87,9 @@ typedef struct {
     ngx_str_t                   at;          /* where `smart` is written */
 
     ngx_http_complex_value_t   *base;
-    ngx_str_t                   path;        /* constant base, without last '/' */
+    ngx_str_t                   path;        /* constant, without last '/' */
     ngx_http_complex_value_t   *base_url;
-    smart_base_t               *bases;       /* one per issuer of the main conf */
+    smart_base_t               *bases;       /* one per issuer */
     ngx_array_t                *requires;    /* smart_require's; NULL: none */
 
     ngx_str_t                   header[NGX_HTTP_SMART_CONTEXT_COUNT];
@@ -140,14 +141,15 @@ typedef struct {
 
 
 /*
- * The record of one request, main or sub. It hangs on a pool cleanup, since internal redirects wipe r->ctx: the verdict
- * is sticky (DESIGN). Obligations only add up.
+ * The record of one request, main or sub. It hangs on a pool cleanup, since
+ * internal redirects wipe r->ctx: the verdict is sticky (DESIGN). Obligations
+ * only add up.
  */
 typedef struct ngx_http_smart_ctx_s  ngx_http_smart_ctx_t;
 
 struct ngx_http_smart_ctx_s {
     ngx_http_request_t         *request;
-    ngx_http_smart_loc_conf_t  *conf;        /* of the location that judged last */
+    ngx_http_smart_loc_conf_t  *conf;        /* of who judged last */
     ngx_uint_t                  state;       /* ngx_http_smart_state_e */
     base_reason_t               reason;      /* why it was denied */
     base_arena_t               *arena;
@@ -176,11 +178,11 @@ struct ngx_http_smart_ctx_s {
     size_t                      held_size;
 
     unsigned                    judged:1;    /* the verdict is in force */
-    unsigned                    guarded:1;   /* the content handler is wrapped */
+    unsigned                    guarded:1;   /* content handler wrapped */
     unsigned                    verified:1;  /* what is sent was compared */
-    unsigned                    answering:1; /* our own answer passes the filters */
+    unsigned                    answering:1; /* our own answer passes */
     unsigned                    captured:1;  /* credentials were looked for */
-    unsigned                    header_only:1; /* r's, while its body is judged */
+    unsigned                    header_only:1; /* r's, while held */
     unsigned                    logged:1;
 };
 
@@ -247,7 +249,10 @@ ngx_int_t ngx_http_smart_body_replace(ngx_http_request_t *r, base_span_t body);
 ngx_int_t ngx_http_smart_guard(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, ngx_http_smart_loc_conf_t *slcf);
 
-/* answer: our own, header and body. `replace`: instead of what a content handler sends; `status` 0: the reason's own */
+/*
+ * answer: our own, header and body. `replace`: instead of what a content
+ * handler sends; `status` 0: the reason's own
+ */
 ngx_int_t ngx_http_smart_deny(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     base_reason_t reason);
 ngx_int_t ngx_http_smart_preflight(ngx_http_request_t *r,
@@ -263,7 +268,10 @@ ngx_int_t ngx_http_smart_next_body(ngx_http_request_t *r, ngx_chain_t *in);
 /* variables */
 ngx_int_t ngx_http_smart_add_variables(ngx_conf_t *cf);
 
-/* log: one line for a denial; what the operator's configuration did. `what` is a constant */
+/*
+ * log: one line for a denial; what the operator's configuration did. `what` is
+ * a constant
+ */
 void ngx_http_smart_log_denial(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_reason_t reason);
 void ngx_http_smart_log_fault(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,

@@ -1,6 +1,7 @@
 /*
- * Our own answers: an OperationOutcome, sent by the module itself, header and body, so that error_page has no part in it (DESIGN's table of
- * failures; RULES I, H2).
+ * Our own answers: an OperationOutcome, sent by the module itself, header and
+ * body, so that error_page has no part in it (DESIGN's table of failures;
+ * RULES I, H2).
  */
 
 #include "ngx_http_smart.h"
@@ -25,7 +26,10 @@ static void ngx_http_smart_answer_discard(ngx_http_request_t *r);
 static void ngx_http_smart_answer_enough(ngx_http_request_t *r);
 
 
-/* From a phase or content handler. The result is for ngx_http_finalize_request(). */
+/*
+ * From a phase or content handler. The result is for
+ * ngx_http_finalize_request().
+ */
 
 ngx_int_t
 ngx_http_smart_deny(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
@@ -61,7 +65,10 @@ ngx_http_smart_deny(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 }
 
 
-/* From a filter, instead of what came: header and body go to the filters behind ours. */
+/*
+ * From a filter, instead of what came: header and body go to the filters
+ * behind ours.
+ */
 
 ngx_int_t
 ngx_http_smart_replace(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
@@ -105,7 +112,8 @@ ngx_http_smart_replace(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 
 
 /*
- * Whatever else the upstream sends is of no use: what has come is dropped by the body filter, the rest is not read. Unless it is being cached, for the
+ * Whatever else the upstream sends is of no use: what has come is dropped by
+ * the body filter, the rest is not read. Unless it is being cached, for the
  * cache wants the whole.
  */
 
@@ -151,7 +159,10 @@ ngx_http_smart_preflight(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 }
 
 
-/* An unread body is read and thrown away, without asking the client for it (ngx_http_special_response_handler). */
+/*
+ * An unread body is read and thrown away, without asking the client for it
+ * (ngx_http_special_response_handler).
+ */
 
 static void
 ngx_http_smart_answer_discard(ngx_http_request_t *r)

@@ -1,5 +1,6 @@
 /*
- * The request's body: read whole for the judge, replaced by what the judge made of it (nginx-mechanisms 5).
+ * The request's body: read whole for the judge, replaced by what the judge
+ * made of it (nginx-mechanisms 5).
  */
 
 #include "ngx_http_smart.h"

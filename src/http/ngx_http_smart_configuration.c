@@ -1,6 +1,7 @@
 /*
- * Configurations made, merged, and looked at as a whole. What is wrong shows when everything was read, far from where it was written: both places
- * are said.
+ * Configurations made, merged, and looked at as a whole. What is wrong shows
+ * when everything was read, far from where it was written: both places are
+ * said.
  */
 
 #include "ngx_http_smart_headers.h"
@@ -194,7 +195,8 @@ ngx_http_smart_merge_authorization(ngx_http_smart_loc_conf_t *prev,
 static char *
 ngx_http_smart_check(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
 {
-    static ngx_str_t  authorization = ngx_string("smart_upstream_authorization");
+    static ngx_str_t  authorization =
+                                    ngx_string("smart_upstream_authorization");
     static ngx_str_t  sizes = ngx_string("smart_max_token, smart_body_buffer "
                                          "or smart_response_buffer");
 
@@ -220,7 +222,10 @@ ngx_http_smart_check(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
 }
 
 
-/* For requests that slip out of a location with smart before they are judged there (ngx_http_smart_slipped). */
+/*
+ * For requests that slip out of a location with smart before they are judged
+ * there (ngx_http_smart_slipped).
+ */
 
 static ngx_int_t
 ngx_http_smart_remember_path(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
@@ -371,7 +376,10 @@ ngx_http_smart_strip_name(ngx_conf_t *cf, ngx_http_smart_srv_conf_t *sscf,
 }
 
 
-/* smart_base, else the path of the prefix location that `smart` is written in; blocks inside it have the same base. */
+/*
+ * smart_base, else the path of the prefix location that `smart` is written in;
+ * blocks inside it have the same base.
+ */
 
 static char *
 ngx_http_smart_merge_path(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *prev,
@@ -484,8 +492,8 @@ ngx_http_smart_resolve(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
         conf->issuers[i] = ngx_http_smart_issuer_find(&smcf->issuers, &name[i]);
 
         if (conf->issuers[i] == NULL) {
-            return ngx_http_smart_error(cf, conf, "unknown issuer \"%V\": there "
-                                    "is no \"smart_issuer\" of that name, "
+            return ngx_http_smart_error(cf, conf, "unknown issuer \"%V\": "
+                                    "there is no \"smart_issuer\" of that name, "
                                     "named", &name[i]);
         }
 
@@ -533,7 +541,10 @@ ngx_http_smart_base_urls(ngx_conf_t *cf, ngx_array_t *urls,
 }
 
 
-/* One base for the location, or with `smart $variable` one for each issuer there is. */
+/*
+ * One base for the location, or with `smart $variable` one for each issuer
+ * there is.
+ */
 
 static ngx_int_t
 ngx_http_smart_bases(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)

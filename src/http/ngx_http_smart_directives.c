@@ -1,5 +1,6 @@
 /*
- * The directives of a location, read. Whatever is certainly wrong is an error of `nginx -t` that says what to write instead (CONFIG).
+ * The directives of a location, read. Whatever is certainly wrong is an error
+ * of `nginx -t` that says what to write instead (CONFIG).
  */
 
 #include "ngx_http_smart_headers.h"
@@ -59,7 +60,10 @@ static ngx_str_t  ngx_http_smart_taken[] = {
 };
 
 
-/* What a client chooses: no public base is made of it. A name that ends in '_' is a prefix. */
+/*
+ * What a client chooses: no public base is made of it. A name that ends in '_'
+ * is a prefix.
+ */
 
 static ngx_str_t  ngx_http_smart_client_variables[] = {
     ngx_string("host"),

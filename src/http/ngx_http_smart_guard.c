@@ -1,9 +1,13 @@
 /*
- * What is judged is what is sent. The operator's proxy_pass composes the request; before a byte of it leaves, it is compared with what was judged:
- * method, path below the base, query, our headers each once, framing and body. Different: 500, logged, nothing sent (nginx-mechanisms 3).
+ * What is judged is what is sent. The operator's proxy_pass composes the
+ * request; before a byte of it leaves, it is compared with what was judged:
+ * method, path below the base, query, our headers each once, framing and body.
+ * Different: 500, logged, nothing sent (nginx-mechanisms 3).
  *
- * The content handler is wrapped: while it runs, r->aio keeps ngx_http_upstream_init_request() from starting, so that
- * u->create_request can be wrapped before it is called. HTTP/1 by proxy_pass only; what anything else would send cannot be compared.
+ * The content handler is wrapped: while it runs, r->aio keeps
+ * ngx_http_upstream_init_request() from starting, so that u->create_request
+ * can be wrapped before it is called. HTTP/1 by proxy_pass only; what anything
+ * else would send cannot be compared.
  */
 
 #include "ngx_http_smart_headers.h"
@@ -25,7 +29,10 @@ static ngx_int_t ngx_http_smart_guard_create_key(ngx_http_request_t *r);
 #endif
 
 
-/* To be called for every location that a request with a record comes to; NGX_DECLINED: go on. */
+/*
+ * To be called for every location that a request with a record comes to;
+ * NGX_DECLINED: go on.
+ */
 
 ngx_int_t
 ngx_http_smart_guard(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
@@ -36,7 +43,10 @@ ngx_http_smart_guard(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 
     if (r->content_handler == NULL) {
 
-        /* files: fine where an operator redirects to, e.g. an error page; in a location with smart nobody judged them */
+        /*
+         * files: fine where an operator redirects to, e.g. an error page; in a
+         * location with smart nobody judged them
+         */
 
         if (slcf->enabled) {
             r->content_handler = ngx_http_smart_guard_refuse;
@@ -112,7 +122,10 @@ ngx_http_smart_guard_handler(ngx_http_request_t *r)
     if (rc != NGX_DONE || u == NULL || u == before
         || u->create_request == NULL)
     {
-        /* failed, or no upstream: what it sends, if anything, the header filter stops */
+        /*
+         * failed, or no upstream: what it sends, if anything, the header
+         * filter stops
+         */
         return rc;
     }
 
@@ -135,8 +148,9 @@ ngx_http_smart_guard_handler(ngx_http_request_t *r)
 
 
 /*
- * A clone starts in the content phase (slice, background update of a cache): it sends what its parent sends, so the parent's verdict and
- * obligations are its own.
+ * A clone starts in the content phase (slice, background update of a cache):
+ * it sends what its parent sends, so the parent's verdict and obligations are
+ * its own.
  */
 
 static ngx_http_smart_ctx_t *
@@ -178,7 +192,8 @@ ngx_http_smart_guard_inherit(ngx_http_request_t *r)
 
 
 /*
- * True when ngx_http_read_client_request_body() has called ngx_http_upstream_init() already, which returned at once; else the read
+ * True when ngx_http_read_client_request_body() has called
+ * ngx_http_upstream_init() already, which returned at once; else the read
  * handler will call it. `before`: there was nothing to read.
  */
 
@@ -235,7 +250,10 @@ ngx_http_smart_guard_create_request(ngx_http_request_t *r)
 }
 
 
-/* `what` is a constant: neither the request nor a header's value is ever logged. */
+/*
+ * `what` is a constant: neither the request nor a header's value is ever
+ * logged.
+ */
 
 static ngx_int_t
 ngx_http_smart_guard_mismatch(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
@@ -253,8 +271,9 @@ ngx_http_smart_guard_mismatch(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 #if (NGX_HTTP_CACHE)
 
 /*
- * A cached answer is found by its key, without a request being composed: the key must hold the whole of what was judged, or one
- * request would be answered with the answer to another.
+ * A cached answer is found by its key, without a request being composed: the
+ * key must hold the whole of what was judged, or one request would be answered
+ * with the answer to another.
  */
 
 static ngx_int_t
@@ -269,8 +288,8 @@ ngx_http_smart_guard_create_key(ngx_http_request_t *r)
     }
 
     if (!ngx_http_smart_wire_keyed(r, ctx)) {
-        return ngx_http_smart_guard_mismatch(r, ctx,
-                                "the cache key lacks the judged path and query");
+        return ngx_http_smart_guard_mismatch(r, ctx, "the cache key lacks the "
+                                             "judged path and query");
     }
 
     ctx->verified = 1;

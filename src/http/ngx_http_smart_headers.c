@@ -128,8 +128,9 @@ ngx_http_smart_headers_copy(ngx_http_request_t *r, ngx_list_t *list,
             typed = ngx_http_smart_headers_typed(r, &h[i]);
 
             /*
-             * All headers of that name go: so does the chain. nginx's own gzip, which works behind us, may know what the client
-             * decodes; the upstream gets what is in the list.
+             * All headers of that name go: so does the chain. nginx's own
+             * gzip, which works behind us, may know what the client decodes;
+             * the upstream gets what is in the list.
              */
 
             if (typed && !ngx_http_smart_folded_is(&folded, "accept-encoding",
@@ -141,7 +142,10 @@ ngx_http_smart_headers_copy(ngx_http_request_t *r, ngx_list_t *list,
             continue;
         }
 
-        /* typed pointers to what stays keep pointing to the old element, which lives as long as the request */
+        /*
+         * typed pointers to what stays keep pointing to the old element, which
+         * lives as long as the request
+         */
 
         copy = ngx_list_push(list);
         if (copy == NULL) {
@@ -191,8 +195,8 @@ ngx_http_smart_headers_push(ngx_http_request_t *r, ngx_list_t *list,
 
 
 /*
- * The pointer of headers_in for headers of that name, NULL for none. Before 1.23 Cookie and X-Forwarded-For are arrays: nobody here drops or
- * adds them.
+ * The pointer of headers_in for headers of that name, NULL for none. Before
+ * 1.23 Cookie and X-Forwarded-For are arrays: nobody here drops or adds them.
  */
 
 static ngx_table_elt_t **
@@ -276,7 +280,10 @@ ngx_http_smart_headers_value(ngx_http_request_t *r, const char *name,
 
     (void) ngx_http_smart_headers_values(r, name, len, values, n);
 
-    /* RFC 9110 section 5.3: repeated fields are one list, and all of it is sent */
+    /*
+     * RFC 9110 section 5.3: repeated fields are one list, and all of it is
+     * sent
+     */
 
     for (size = 0, i = 0; i < n; i++) {
         size += values[i].n + 2;

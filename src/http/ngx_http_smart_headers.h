@@ -1,8 +1,10 @@
 /*
- * Request headers: really deleted, and added so that the upstream gets them (nginx-mechanisms 4).
+ * Request headers: really deleted, and added so that the upstream gets them
+ * (nginx-mechanisms 4).
  *
- * The list is rebuilt, never edited in place: `hash = 0` does not keep an inbound header from the upstream, subrequests share list
- * parts with their parent, and an emptied part is sent as a line ":".
+ * The list is rebuilt, never edited in place: `hash = 0` does not keep an
+ * inbound header from the upstream, subrequests share list parts with their
+ * parent, and an emptied part is sent as a line ":".
  */
 
 #ifndef _NGX_HTTP_SMART_HEADERS_H_INCLUDED_
@@ -12,7 +14,10 @@
 #include "ngx_http_smart.h"
 
 
-/* A folded name: every letter in lower case, every other character but digits as '-'. */
+/*
+ * A folded name: every letter in lower case, every other character but digits
+ * as '-'.
+ */
 typedef struct {
     size_t  len;                                /* of the name, folded or not */
     u_char  data[NGX_HTTP_SMART_NAME_MAX + 1];  /* as much of it as fits */
@@ -36,24 +41,37 @@ ngx_uint_t ngx_http_smart_headers_any(ngx_http_request_t *r,
     ngx_http_smart_drop_pt drop, void *data);
 
 /*
- * Drops headers, then adds `add` (ngx_http_smart_header_t, those with a value; may be NULL). Typed pointers of r->headers_in are mended.
+ * Drops headers, then adds `add` (ngx_http_smart_header_t, those with a value;
+ * may be NULL). Typed pointers of r->headers_in are mended.
  */
 ngx_int_t ngx_http_smart_headers_edit(ngx_http_request_t *r,
     ngx_http_smart_drop_pt drop, void *data, ngx_array_t *add);
 
-/* All values of the headers of that lower-case name: n of them at most are written, how many there are is returned. */
+/*
+ * All values of the headers of that lower-case name: n of them at most are
+ * written, how many there are is returned.
+ */
 ngx_uint_t ngx_http_smart_headers_values(ngx_http_request_t *r,
     const char *name, size_t len, base_span_t *values, ngx_uint_t n);
 
-/* The one value of the header of that name; the absent span when there is none. Repeats: joined by a comma, or the first alone without memory. */
+/*
+ * The one value of the header of that name; the absent span when there is
+ * none. Repeats: joined by a comma, or the first alone without memory.
+ */
 base_span_t ngx_http_smart_headers_value(ngx_http_request_t *r,
     const char *name, size_t len);
 
-/* What is decided about headers, put into ctx->sent.headers, and the list edited accordingly. */
+/*
+ * What is decided about headers, put into ctx->sent.headers, and the list
+ * edited accordingly.
+ */
 ngx_int_t ngx_http_smart_headers_inject(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, const smart_edits_t *edits);
 
-/* True for a name that only the module may send: launch context, in any spelling, and renamed ones of the server. */
+/*
+ * True for a name that only the module may send: launch context, in any
+ * spelling, and renamed ones of the server.
+ */
 ngx_uint_t ngx_http_smart_reserved(ngx_http_smart_folded_t *name, void *srv);
 
 

@@ -1,6 +1,7 @@
 /*
- * What goes upstream about who asks: launch context headers (RULES F9), the credential (F10), the judge's own edits; and what a client
- * may not say to an upstream. One rebuild of the list does all of it.
+ * What goes upstream about who asks: launch context headers (RULES F9), the
+ * credential (F10), the judge's own edits; and what a client may not say to an
+ * upstream. One rebuild of the list does all of it.
  */
 
 #include <ngx_config.h>
@@ -36,8 +37,9 @@ static ngx_int_t ngx_http_smart_inject_add(ngx_http_request_t *r,
 
 
 /*
- * Threats section 6: what would override the judged method or path at an upstream that listens to it; hop-by-hop fields, by
- * which a client could take our headers away again; credentials.
+ * Threats section 6: what would override the judged method or path at an
+ * upstream that listens to it; hop-by-hop fields, by which a client could take
+ * our headers away again; credentials.
  */
 
 static ngx_str_t  ngx_http_smart_dropped[] = {
@@ -137,7 +139,10 @@ ngx_http_smart_inject_drop(ngx_http_smart_folded_t *name, void *data)
 }
 
 
-/* Remembers a header for the guard, and for the request unless the value is absent. */
+/*
+ * Remembers a header for the guard, and for the request unless the value is
+ * absent.
+ */
 
 static ngx_int_t
 ngx_http_smart_inject_add(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
@@ -167,7 +172,10 @@ ngx_http_smart_inject_add(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 }
 
 
-/* F10: withheld unless the operator says otherwise; a token that nobody verified never goes. */
+/*
+ * F10: withheld unless the operator says otherwise; a token that nobody
+ * verified never goes.
+ */
 
 static ngx_int_t
 ngx_http_smart_inject_authorization(ngx_http_request_t *r,
@@ -388,7 +396,10 @@ ngx_http_smart_value_banner(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 }
 
 
-/* F9: compact JSON in base64url. The claim was scanned strictly, so white space outside strings is all there is to leave out. */
+/*
+ * F9: compact JSON in base64url. The claim was scanned strictly, so white
+ * space outside strings is all there is to leave out.
+ */
 
 static base_span_t
 ngx_http_smart_value_fhir_context(ngx_http_request_t *r,

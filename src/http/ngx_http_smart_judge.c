@@ -1,6 +1,8 @@
 /*
- * PRECONTENT: the way of a request. After rewrite, limit_req and addresses, before mirror and try_files; for main requests, subrequests,
- * and again after every internal redirect (DESIGN "One request"). What is decided is decided in src/smart.
+ * PRECONTENT: the way of a request. After rewrite, limit_req and addresses,
+ * before mirror and try_files; for main requests, subrequests, and again after
+ * every internal redirect (DESIGN "One request"). What is decided is decided
+ * in src/smart.
  */
 
 #include <ngx_config.h>
@@ -96,7 +98,10 @@ ngx_http_smart_handler(ngx_http_request_t *r)
 }
 
 
-/* A location without smart. If an internal redirect led here, the verdict stays in force, and what is sent must still be what was judged. */
+/*
+ * A location without smart. If an internal redirect led here, the verdict
+ * stays in force, and what is sent must still be what was judged.
+ */
 
 static ngx_int_t
 ngx_http_smart_elsewhere(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
@@ -125,8 +130,9 @@ ngx_http_smart_elsewhere(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 
 
 /*
- * True when an error before our phase (413 above all, which a client brings about at will) led to a named location without smart: the
- * request keeps its method and path there, and nobody has judged it.
+ * True when an error before our phase (413 above all, which a client brings
+ * about at will) led to a named location without smart: the request keeps its
+ * method and path there, and nobody has judged it.
  */
 
 static ngx_uint_t
@@ -145,7 +151,10 @@ ngx_http_smart_slipped(ngx_http_request_t *r)
         return 0;
     }
 
-    /* try_files of a location without smart leads here as well, and is none of ours */
+    /*
+     * try_files of a location without smart leads here as well, and is none of
+     * ours
+     */
 
     if (!r->error_page && !r->err_status && !clcf->recursive_error_pages) {
         return 0;
@@ -164,13 +173,17 @@ ngx_http_smart_slipped(ngx_http_request_t *r)
 }
 
 
-/* False for a new judgement: the first, or another location or URI after an internal redirect. */
+/*
+ * False for a new judgement: the first, or another location or URI after an
+ * internal redirect.
+ */
 
 static ngx_uint_t
 ngx_http_smart_continues(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     ngx_http_smart_loc_conf_t *slcf)
 {
-    if (ctx->state != NGX_HTTP_SMART_TOKEN && ctx->state != NGX_HTTP_SMART_JUDGE)
+    if (ctx->state != NGX_HTTP_SMART_TOKEN
+        && ctx->state != NGX_HTTP_SMART_JUDGE)
     {
         return 0;
     }
@@ -271,8 +284,9 @@ ngx_http_smart_issuers_of(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 
 
 /*
- * The bytes that would be sent: the raw request line while nginx still has it, else its own r->uri. For proxy_pass without a URI sends the raw
- * one, and what is judged must be what is sent; ngx_http_smart_send() compares the two.
+ * The bytes that would be sent: the raw request line while nginx still has it,
+ * else its own r->uri. For proxy_pass without a URI sends the raw one, and
+ * what is judged must be what is sent; ngx_http_smart_send() compares the two.
  */
 
 static void
@@ -377,8 +391,8 @@ ngx_http_smart_message(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 
 
 /*
- * What the client sent, once: later judgements of this request, and those of its subrequests, find the header gone or the operator's own in
- * its place.
+ * What the client sent, once: later judgements of this request, and those of
+ * its subrequests, find the header gone or the operator's own in its place.
  */
 
 static void
@@ -532,7 +546,8 @@ ngx_http_smart_rewrite(ngx_http_request_t *r, ngx_str_t *path, ngx_str_t *args)
 
 
 /*
- * Threats section 6: nginx's view of the request and the judged one are proven equal, or it is refused. They differ where a path or query is spelt
+ * Threats section 6: nginx's view of the request and the judged one are proven
+ * equal, or it is refused. They differ where a path or query is spelt
  * otherwise than it reads: escapes, dot segments, '#'.
  */
 
@@ -598,7 +613,10 @@ ngx_http_smart_send(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
         return reason;
     }
 
-    /* HEAD is asked as GET where the answer must be read; r->method stays, so that only a header is sent (L12) */
+    /*
+     * HEAD is asked as GET where the answer must be read; r->method stays, so
+     * that only a header is sent (L12)
+     */
 
     ctx->sent.method = ngx_http_smart_str(edits->method);
     r->method_name = ctx->sent.method;

@@ -1,6 +1,7 @@
 /*
- * Never a token, an identifier, or anything else that a client sent: nginx adds the request line to what is logged of a request, so its
- * handler is set aside meanwhile (RULES D14, threats section 8).
+ * Never a token, an identifier, or anything else that a client sent: nginx
+ * adds the request line to what is logged of a request, so its handler is set
+ * aside meanwhile (RULES D14, threats section 8).
  */
 
 #include "ngx_http_smart.h"

@@ -1,5 +1,6 @@
 /*
- * `smart_policy name { ... }`. The entries are smart_policy's own: nothing here knows one of them.
+ * `smart_policy name { ... }`. The entries are smart_policy's own: nothing
+ * here knows one of them.
  */
 
 #include "ngx_http_smart.h"

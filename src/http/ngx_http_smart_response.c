@@ -1,6 +1,7 @@
 /*
- * The answer. Under an obligation header and body are held, judged by smart_review, and released as they came or replaced by our own
- * answer. It moves bytes; it decides nothing (nginx-mechanisms 8).
+ * The answer. Under an obligation header and body are held, judged by
+ * smart_review, and released as they came or replaced by our own answer. It
+ * moves bytes; it decides nothing (nginx-mechanisms 8).
  */
 
 #include "ngx_http_smart.h"
@@ -109,7 +110,10 @@ ngx_http_smart_header_filter(ngx_http_request_t *r)
 }
 
 
-/* True for what nginx itself says instead of an upstream's answer: 502, 504, 413 ... */
+/*
+ * True for what nginx itself says instead of an upstream's answer: 502, 504,
+ * 413 ...
+ */
 
 static ngx_uint_t
 ngx_http_smart_is_own_page(ngx_http_request_t *r)
@@ -122,6 +126,7 @@ ngx_http_smart_is_own_page(ngx_http_request_t *r)
 static base_reason_t
 ngx_http_smart_head(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 {
+    base_span_t   coding;
     smart_head_t  head;
 
     ngx_memzero(&ctx->review, sizeof(smart_review_t));
@@ -162,9 +167,8 @@ ngx_http_smart_head(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
     }
 
     if (r->headers_out.content_encoding) {
-        head.content_encoded =
-                 !base_span_is_nocase(ngx_http_smart_span(
-                              &r->headers_out.content_encoding->value), "identity");
+        coding = ngx_http_smart_span(&r->headers_out.content_encoding->value);
+        head.content_encoded = !base_span_is_nocase(coding, "identity");
     }
 
     switch (smart_review_start(&ctx->review, ctx->arena, &ctx->verdict,
@@ -227,7 +231,10 @@ ngx_http_smart_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_smart_finish(r, ctx);
     }
 
-    /* the upstream broke off: this flush is the last call there is, and without an answer here the client would get none */
+    /*
+     * the upstream broke off: this flush is the last call there is, and
+     * without an answer here the client would get none
+     */
 
     if (flush && r->upstream && r->upstream->peer.connection == NULL
         && !r->cached)
@@ -239,7 +246,10 @@ ngx_http_smart_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 }
 
 
-/* Appends to what is held. Everything is consumed: nginx has a few buffers only, and would wait for them. */
+/*
+ * Appends to what is held. Everything is consumed: nginx has a few buffers
+ * only, and would wait for them.
+ */
 
 static base_reason_t
 ngx_http_smart_hold(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
@@ -303,6 +313,7 @@ ngx_http_smart_hold(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 static ngx_int_t
 ngx_http_smart_finish(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 {
+    base_span_t    body;
     base_reason_t  reason;
 
     if (r->headers_out.content_length_n >= 0
@@ -311,9 +322,8 @@ ngx_http_smart_finish(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
         return ngx_http_smart_replace(r, ctx, BASE_ANSWER_TRUNCATED, 0);
     }
 
-    reason = smart_review_body(&ctx->review,
-                               base_span_make(ctx->held ? (void *) ctx->held : "",
-                                              ctx->held_n));
+    body = ctx->held ? base_span_make(ctx->held, ctx->held_n) : BASE_SPAN("");
+    reason = smart_review_body(&ctx->review, body);
 
     if (reason != BASE_OK) {
         return ngx_http_smart_replace(r, ctx, reason, ctx->review.status);

@@ -1,12 +1,15 @@
 /*
- * POST_READ: what only the module may say about a request goes before anybody sees it, so that no map, if or set keeps a spoofed
- * value (RULES F9, threats section 6). For every request of a server that has a location with smart.
+ * POST_READ: what only the module may say about a request goes before anybody
+ * sees it, so that no map, if or set keeps a spoofed value (RULES F9, threats
+ * section 6). For every request of a server that has a location with smart.
  */
 
 #include "ngx_http_smart_headers.h"
 
 
-/* threats section 6: any spelling that an upstream might fold into one of ours */
+/*
+ * threats section 6: any spelling that an upstream might fold into one of ours
+ */
 #define NGX_HTTP_SMART_PREFIX  "x-smart-"
 
 

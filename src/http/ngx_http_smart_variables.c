@@ -1,5 +1,6 @@
 /*
- * Variables: what the record of the request says. None is cacheable, since a verdict may come after the first look.
+ * Variables: what the record of the request says. None is cacheable, since a
+ * verdict may come after the first look.
  */
 
 #include <ngx_config.h>
@@ -25,7 +26,10 @@ static ngx_int_t ngx_http_smart_item_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
 
-/* Of a subrequest that nobody judged: what is known of the request it belongs to. */
+/*
+ * Of a subrequest that nobody judged: what is known of the request it belongs
+ * to.
+ */
 
 static ngx_http_smart_ctx_t *
 ngx_http_smart_variable_ctx(ngx_http_request_t *r)
@@ -101,8 +105,10 @@ ngx_http_smart_fact_resource_type(ngx_http_request_t *r,
 
 
 /*
- * Before the judging phase (limit_req_zone keys, maps) three variables answer from the token cache: known tokens only, so that nobody is asked
- * for a signature check there (CONFIG). The record does not exist yet, and none is made.
+ * Before the judging phase (limit_req_zone keys, maps) three variables answer
+ * from the token cache: known tokens only, so that nobody is asked for a
+ * signature check there (CONFIG). The record does not exist yet, and none is
+ * made.
  */
 
 static const smart_principal_t *
@@ -314,7 +320,10 @@ ngx_http_smart_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
-/* $smart_claim_<name>: names in variables are lower case, as the name in the configuration is made by nginx */
+/*
+ * $smart_claim_<name>: names in variables are lower case, as the name in the
+ * configuration is made by nginx
+ */
 
 static ngx_int_t
 ngx_http_smart_claim_variable(ngx_http_request_t *r,

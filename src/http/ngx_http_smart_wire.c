@@ -10,7 +10,7 @@ typedef struct {
     ngx_http_request_t    *request;
     ngx_http_smart_ctx_t  *ctx;
     base_span_t            rest;         /* of the head, not read yet */
-    uint64_t               seen;         /* bit i: ctx->sent.headers[i] was there */
+    uint64_t               seen;         /* bits: ctx->sent.headers met */
     off_t                  length;       /* Content-Length, -1 for none */
     ngx_uint_t             chunked;
 } ngx_http_smart_wire_t;
@@ -97,7 +97,8 @@ ngx_http_smart_wire_line(ngx_http_smart_wire_t *w)
     target = base_span_split(&line, ' ');
     version = line;
 
-    if (!base_span_is(version, "HTTP/1.0") && !base_span_is(version, "HTTP/1.1"))
+    if (!base_span_is(version, "HTTP/1.0")
+        && !base_span_is(version, "HTTP/1.1"))
     {
         return "it is not HTTP/1";
     }
@@ -152,8 +153,9 @@ ngx_http_smart_wire_target(ngx_http_smart_wire_t *w, base_span_t target)
 
 
 /*
- * What stands before the judged path is the operator's, yet a variable in it may be the client's: segments that are not empty, not
- * dots and no resource type, or the upstream would read another FHIR path than the judged one.
+ * What stands before the judged path is the operator's, yet a variable in it
+ * may be the client's: segments that are not empty, not dots and no resource
+ * type, or the upstream would read another FHIR path than the judged one.
  */
 
 static ngx_uint_t
@@ -235,8 +237,8 @@ ngx_http_smart_wire_headers(ngx_http_smart_wire_t *w)
 
     for (i = 0; i < w->ctx->sent.headers.nelts; i++) {
         if (header[i].value.data && !(w->seen & ((uint64_t) 1 << i))) {
-            return "a header that the module sends is missing (proxy_set_header "
-                   "or proxy_pass_request_headers)";
+            return "a header that the module sends is missing "
+                   "(proxy_set_header or proxy_pass_request_headers)";
         }
     }
 
@@ -244,7 +246,10 @@ ngx_http_smart_wire_headers(ngx_http_smart_wire_t *w)
 }
 
 
-/* Threats section 6: no inbound spelling, and no proxy_set_header, puts words into our mouth. */
+/*
+ * Threats section 6: no inbound spelling, and no proxy_set_header, puts words
+ * into our mouth.
+ */
 
 static ngx_uint_t
 ngx_http_smart_wire_forbidden(ngx_http_smart_wire_t *w,

@@ -9,12 +9,18 @@
 #include "ngx_http_smart.h"
 
 
-/* NULL when r->upstream->request_bufs is what was judged; else what differs, a constant for the log. */
+/*
+ * NULL when r->upstream->request_bufs is what was judged; else what differs, a
+ * constant for the log.
+ */
 const char *ngx_http_smart_wire_differs(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
 
 #if (NGX_HTTP_CACHE)
-/* True when the keys of r->cache hold the judged path and query, and the request is a GET or HEAD. */
+/*
+ * True when the keys of r->cache hold the judged path and query, and the
+ * request is a GET or HEAD.
+ */
 ngx_uint_t ngx_http_smart_wire_keyed(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
 #endif
