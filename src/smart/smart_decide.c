@@ -376,7 +376,7 @@ static void decide_protected(decision_t *d)
         return;
     }
     for (i = 0; i < sizeof(deciders) / sizeof(deciders[0]); i++) {
-        if (deciders[i].interaction == interaction) {
+        if (deciders[i].interaction == interaction && d->request->row->decided) {
             deciders[i].decide(d);
             return;
         }
