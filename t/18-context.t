@@ -15,7 +15,7 @@ my $up     = upstream(
     qr{/page$}      => { headers => [ 'Content-Type' => 'text/html' ], body => '<!--# echo var="smart_status" default="-" -->' },
 );
 my @variables = qw(status reason rule issuer subject client_id scope token_id patient encounter fhir_user tenant intent
-    interaction resource_type claim_custom claim_number claim_absent context_imagingstudy);
+    interaction resource_type claim_custom claim_tenantId claim_number claim_absent context_imagingstudy);
 my $echo  = join ' ', map { "$_=\$smart_$_;" } @variables;
 my $nginx = nginx(vars => { UPSTREAM => $up->port, ISSUER => $issuer->uri }, conf => <<"EOC");
     smart_issuer hospital { uri %%ISSUER%%; audience $base; }
@@ -45,7 +45,7 @@ sub facts {
 my %claims = (
     scope => 'patient/*.rs launch', patient => 'Patient/p1', encounter => 'e1', fhirUser => "$base/Practitioner/d1",
     sub => 'u1', client_id => 'app', jti => 'j1', tenant => 't1', intent => 'reconcile', smart_style_url => 'https://x/s.json',
-    need_patient_banner => JSON::PP::true(), custom => 'c', number => 42,
+    need_patient_banner => JSON::PP::true(), custom => 'c', number => 42, tenantId => 'T',
     fhirContext => [ { reference => 'ImagingStudy/i1' }, { reference => 'x"\\y z' } ],
 );
 my $r = $nginx->get('/r4/Patient/p1', bearer => $issuer->token(%claims));
@@ -65,7 +65,7 @@ my $f = facts($r);
 my %expected = (
     status => 'PASSED', reason => 'ok', issuer => 'hospital', subject => 'u1', client_id => 'app', scope => 'patient/*.rs launch',
     token_id => 'j1', patient => 'p1', encounter => 'e1', tenant => 't1', intent => 'reconcile', interaction => 'read',
-    resource_type => 'Patient', claim_custom => 'c', claim_number => '42', claim_absent => '', context_imagingstudy => 'i1',
+    resource_type => 'Patient', claim_custom => 'c', claim_tenantId => 'T', claim_number => '42', claim_absent => '', context_imagingstudy => 'i1',
 );
 is($f->{$_}, $expected{$_}, "\$smart_$_") for sort keys %expected;
 like($f->{fhir_user}, qr{Practitioner/d1$}, '$smart_fhir_user');

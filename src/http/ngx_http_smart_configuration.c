@@ -298,6 +298,7 @@ ngx_http_smart_merge_headers(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *prev,
     ngx_http_smart_loc_conf_t *conf)
 {
     ngx_uint_t                  i, j;
+    ngx_http_core_loc_conf_t   *clcf;
     ngx_http_smart_srv_conf_t  *sscf;
 
     for (i = 0; i < NGX_HTTP_SMART_CONTEXT_COUNT; i++) {
@@ -314,6 +315,9 @@ ngx_http_smart_merge_headers(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *prev,
 
     sscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_smart_module);
     sscf->enabled = 1;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    sscf->recursive |= clcf->recursive_error_pages;
 
     for (i = 0; i < NGX_HTTP_SMART_CONTEXT_COUNT; i++) {
 
@@ -493,8 +497,8 @@ ngx_http_smart_resolve(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
 
         if (conf->issuers[i] == NULL) {
             return ngx_http_smart_error(cf, conf, "unknown issuer \"%V\": "
-                                    "there is no \"smart_issuer\" of that name, "
-                                    "named", &name[i]);
+                                    "there is no \"smart_issuer\" of that "
+                                    "name, named", &name[i]);
         }
 
         if (ngx_http_smart_issuer_again(conf, i)) {

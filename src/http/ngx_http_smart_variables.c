@@ -321,9 +321,43 @@ ngx_http_smart_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
 
 /*
- * $smart_claim_<name>: names in variables are lower case, as the name in the
- * configuration is made by nginx
+ * nginx lowers the names of variables: $smart_claim_tenantId asks for a claim
+ * of that name in any case. Two of them are not one.
  */
+
+static base_span_t
+ngx_http_smart_claim(const smart_claims_t *claims, base_span_t name)
+{
+    size_t       i, j, n;
+    base_span_t  value;
+
+    value = smart_claims_extra(claims, name);
+
+    if (value.p) {
+        return value;
+    }
+
+    for (n = 0, i = 0; i < claims->extra_n; i++) {
+
+        if (claims->extra[i].name.n != name.n) {
+            continue;
+        }
+
+        for (j = 0; j < name.n; j++) {
+            if (ngx_tolower(claims->extra[i].name.p[j]) != name.p[j]) {
+                break;
+            }
+        }
+
+        if (j == name.n) {
+            value = claims->extra[i].value;
+            n++;
+        }
+    }
+
+    return n == 1 ? value : base_span_make(NULL, 0);
+}
+
 
 static ngx_int_t
 ngx_http_smart_claim_variable(ngx_http_request_t *r,
@@ -339,7 +373,7 @@ ngx_http_smart_claim_variable(ngx_http_request_t *r,
     if (ctx && ctx->identity.principal) {
         claim = base_span_sub(ngx_http_smart_span(name),
                               sizeof("smart_claim_") - 1, name->len);
-        value = smart_claims_extra(
+        value = ngx_http_smart_claim(
                         smart_principal_claims(ctx->identity.principal), claim);
     }
 
