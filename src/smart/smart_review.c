@@ -178,15 +178,27 @@ static bool link_is_narrowed(const judging_t *judging, base_span_t link)
            fhir_query_says(&query, judging->check->narrowing_name, judging->check->narrowing_value);
 }
 
-/* L6: a total beyond the matches at hand counts what is not shown, and only the link says that all of it is covered. */
+/* HAPI's self link after a POST: no parameters, whatever was applied. */
+static bool link_is_silent(base_span_t link)
+{
+    return link.p != NULL && base_span_find(link, '?') == link.n;
+}
+
+/*
+ * L6: a total beyond the matches at hand counts what is not shown, and only the link says that all of it is covered. Where the link leaves
+ * that open, matches that are all covered do.
+ */
 static bool counts_blindly(const judging_t *judging, const fhir_bundle_t *bundle, base_span_t body,
                            uint64_t matches)
 {
     base_span_t text = base_span_sub(body, bundle->total.from, bundle->total.to);
     uint64_t total;
 
-    return text.n > 0 && (!base_span_uint(text, &total) || total > matches) &&
-           !link_is_narrowed(judging, bundle->link_self);
+    if (text.n == 0 || (base_span_uint(text, &total) && total <= matches)) {
+        return false;
+    }
+    return !link_is_narrowed(judging, bundle->link_self) &&
+           !(matches > 0 && link_is_silent(bundle->link_self));
 }
 
 static base_reason_t judge_bundle_end(const judging_t *judging, const fhir_bundle_t *bundle,

@@ -351,6 +351,18 @@ static void totals(void)
             "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":2," SELF(
                 STAGE_URL "/Observation?patient=p1&_count=1") ",\"entry\":[" O1 "]}",
             "beyond what is shown, of what was narrowed");
+    answers(BASE_NOT_NARROWABLE, 200, JSON,
+            "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":2," SELF(
+                STAGE_URL "/Observation?_count=1") ",\"entry\":[" O1 "]}",
+            "beyond what is shown, of what was not narrowed");
+    answers(BASE_OK, 200, JSON,
+            "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":2," SELF(
+                STAGE_URL "/Observation/_search") ",\"entry\":[" O1 "]}",
+            "beyond what is shown, by a link without any parameter");
+    answers(BASE_NOT_NARROWABLE, 200, JSON,
+            "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":2," SELF(
+                STAGE_URL "/Observation/_search") "}",
+            "the same with nothing shown");
     answers(BASE_OK, 200, JSON,
             "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":0,\"entry\":[" O1 "]}",
             "short of what is shown");
