@@ -286,9 +286,14 @@ static bool is_encoded(const smart_judge_t *judge)
 
 static void judge_body(smart_judge_t *judge)
 {
+    base_span_t context = judge->_message.security_context;
     base_reason_t reason = smart_body_judge(
         judge->_grants, &judge->_request, judge->_policy->definitions, judge->_body, judge->_arena);
 
+    /* B5: a reference of the resource, though it travels beside it. */
+    if (reason == BASE_OK && base_span_find(context, '?') < context.n) {
+        reason = BASE_CONDITIONAL_REFERENCE;
+    }
     if (reason != BASE_OK) {
         refuse(judge, reason, reason == BASE_CONDITIONAL_REFERENCE ? "B5" : "B2");
     }

@@ -32,6 +32,7 @@ typedef struct {
     base_span_t accept;
     base_span_t prefer;
     base_span_t content_encoding; /* of the request's body */
+    base_span_t security_context; /* X-Security-Context, which is Binary.securityContext (B11) */
 } smart_message_t;
 
 typedef enum {

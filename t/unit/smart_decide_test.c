@@ -2,7 +2,7 @@
  * t/cases/decide.jsonl through smart_judge: one case a line.
  *
  * {"scope","patient","user"} or {"claims"}: the token; none of them: no token. "many": `patients many`. "policy": entries. "request": method and path. "headers":
- * accept, prefer, content-type, content-encoding, if-none-exist, if-none-match. "body": what the judge gets when it asks. Expected: "step" (send, refuse,
+ * accept, prefer, content-type, content-encoding, x-security-context, if-none-exist, if-none-match. "body": what the judge gets when it asks. Expected: "step" (send, refuse,
  * answer), "reason" (default ok), "rule", "obligations" (default none), "missing", "query" and "form" as sent, "method" as sent.
  */
 
@@ -63,6 +63,7 @@ static smart_message_t message_of(const json_t *c)
     message.accept = header_of(c, "accept");
     message.prefer = header_of(c, "prefer");
     message.content_encoding = header_of(c, "content-encoding");
+    message.security_context = header_of(c, "x-security-context");
     message.fhir.content_type = header_of(c, "content-type");
     message.fhir.if_none_exist = header_of(c, "if-none-exist");
     message.fhir.if_none_match = header_of(c, "if-none-match");
