@@ -80,7 +80,7 @@ entry_refused('frobnicate on;', qr/unknown entry "frobnicate"/);
 entry_refused('uri https://b;', qr/duplicate "uri" in smart_issuer "x"/);
 entry_refused('uri;', qr/invalid number of arguments of "uri"|duplicate "uri"/);
 entry_refused("$_ x;", qr/"$_" in smart_issuer is not supported yet/)
-    for qw(introspection introspection_uri introspection_auth introspection_cache introspection_max state_file scope_map);
+    for qw(introspection introspection_uri introspection_auth introspection_cache introspection_max scope_map);
 
 entry_accepted("algorithms $_;") for qw(RS256 ES384 EdDSA), 'PS512 RS256';
 entry_refused('algorithms HS256;', qr/"HS256" .* is refused: whoever can verify such a token can forge one/);
@@ -115,6 +115,11 @@ entry_accepted('jwks_file %%PREFIX%%/keys.json;');
 entry_refused('jwks_file %%PREFIX%%/lost.json;', qr/"jwks_file" ".*lost\.json" cannot be read/);
 entry_refused("jwks_file %%PREFIX%%/$_.json;", qr/is no JWK set with usable public keys/) for qw(none text);
 entry_refused('jwks_file %%PREFIX%%/keys.json; jwks_uri https://auth.example.org/keys;', qr/both "jwks_uri" and "jwks_file"/);
+entry_accepted('state_file %%PREFIX%%/new.state;');
+entry_refused('state_file %%PREFIX%%/lost/new.state;', qr/"state_file" ".*" of smart_issuer "x" needs a directory/);
+entry_refused('state_file %%PREFIX%%;', qr/"state_file" ".*" of smart_issuer "x" is no file/);
+entry_refused('state_file %%PREFIX%%/new.state; jwks_file %%PREFIX%%/keys.json;', qr/nothing is fetched that could be kept/);
+refused("smart_issuer x { $good state_file %%PREFIX%%/s; } smart_issuer y { $good state_file %%PREFIX%%/s; }", qr/"state_file" ".*" of smart_issuer "y" is that of smart_issuer "x"/, 'one file for two');
 entry_refused('trusted_certificate %%PREFIX%%/lost.pem;', qr/"trusted_certificate" ".*" cannot be read/);
 entry_refused('trusted_certificate %%PREFIX%%/empty.pem;', qr/holds no PEM certificate/);
 entry_refused('crl %%PREFIX%%/empty.pem;', qr/holds no PEM revocation list/);

@@ -4,6 +4,7 @@
 
 #include "oauth/oauth_metadata.h"
 #include "oauth/oauth_url.h"
+#include "ngx_http_smart_state.h"
 
 
 #define NGX_HTTP_SMART_DOCUMENTS_ARENA  (64 * 1024)
@@ -478,6 +479,8 @@ ngx_http_smart_documents_keys_handler(ngx_http_smart_fetch_t *fetch)
                                       documents->issuer->digest,
                                       ngx_http_smart_documents_change,
                                       &change);
+
+    ngx_http_smart_state_save(documents->issuer, documents->zone);
 
     ngx_http_smart_documents_finish(documents);
 }

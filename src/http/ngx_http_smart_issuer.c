@@ -7,6 +7,7 @@
 #include "base/base_json.h"
 #include "ngx_http_smart_documents.h"
 #include "ngx_http_smart_fetch.h"
+#include "ngx_http_smart_state.h"
 #include "ngx_http_smart_token.h"
 #include "ngx_http_smart_token_cache.h"
 #include "ngx_http_smart_wait.h"
@@ -357,7 +358,8 @@ static ngx_http_smart_keeper_t *
 ngx_http_smart_keeper_new(ngx_cycle_t *cycle, ngx_http_smart_issuer_t *issuer,
     ngx_http_smart_zone_t *zone)
 {
-    ngx_http_smart_keeper_t  *keeper;
+    ngx_http_smart_keeper_t     *keeper;
+    ngx_http_smart_zone_view_t   view;
 
     keeper = ngx_pcalloc(cycle->pool, sizeof(ngx_http_smart_keeper_t));
     if (keeper == NULL) {
@@ -382,6 +384,10 @@ ngx_http_smart_keeper_new(ngx_cycle_t *cycle, ngx_http_smart_issuer_t *issuer,
         && ngx_http_smart_keeper_load(keeper, &issuer->jwks) != NGX_OK)
     {
         return NULL;
+    }
+
+    if (ngx_http_smart_keeper_view(keeper, &view) == NGX_OK) {
+        ngx_http_smart_state_load(issuer, zone);
     }
 
     ngx_http_smart_keeper_again(keeper, 0);

@@ -31,7 +31,7 @@ typedef enum {
 
 
 /*
- * `smart_issuer name { ... }`, immutable after configuration except for `keeper`, this worker's state. Strings that go to libcurl or the file system are
+ * `smart_issuer name { ... }`, immutable after configuration except for `keeper` and `state_bad`, this worker's state. Strings that go to libcurl or the file system are
  * NUL-terminated behind len.
  */
 typedef struct {
@@ -60,6 +60,8 @@ typedef struct {
     ngx_str_t                    trusted_certificate;
     ngx_str_t                    trusted;          /* the file as it was read */
     ngx_str_t                    crl;
+    ngx_str_t                    state_file;
+    ngx_uint_t                   state_bad;        /* this worker could not write it */
     ngx_str_t                    proxy;
     ngx_flag_t                   insecure_http;
     ngx_flag_t                   private_addresses;

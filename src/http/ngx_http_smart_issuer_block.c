@@ -91,6 +91,7 @@ static const ngx_http_smart_entry_t  ngx_http_smart_entries[] = {
     NGX_HTTP_SMART_ENTRY("trusted_certificate",
                                            1, 1, file, trusted_certificate, 0),
     NGX_HTTP_SMART_ENTRY("crl",            1, 1, file, crl, 0),
+    NGX_HTTP_SMART_ENTRY("state_file",     1, 1, file, state_file, 0),
     NGX_HTTP_SMART_ENTRY("proxy",          1, 1, proxy, proxy, 0),
     NGX_HTTP_SMART_ENTRY("insecure_http",  1, 1, flag, insecure_http, 0),
     NGX_HTTP_SMART_ENTRY("private_addresses",
@@ -115,7 +116,6 @@ static const ngx_str_t  ngx_http_smart_later[] = {
     ngx_string("introspection_auth"),
     ngx_string("introspection_cache"),
     ngx_string("introspection_max"),
-    ngx_string("state_file"),
     ngx_string("scope_map"),
     ngx_null_string
 };
@@ -219,6 +219,12 @@ ngx_http_smart_issuer_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (rv != NGX_CONF_OK) {
         return rv;
+    }
+
+    if (ngx_http_smart_issuer_check_others(cf, issuers, block.issuer)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     slot = ngx_array_push(&issuers->issuers);

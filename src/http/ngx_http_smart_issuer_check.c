@@ -17,6 +17,8 @@ static char *ngx_http_smart_check_keys(ngx_conf_t *cf,
     ngx_http_smart_issuer_t *issuer);
 static char *ngx_http_smart_check_files(ngx_conf_t *cf,
     ngx_http_smart_issuer_t *issuer);
+static char *ngx_http_smart_check_state(ngx_conf_t *cf,
+    ngx_http_smart_issuer_t *issuer);
 static char *ngx_http_smart_check_url(ngx_conf_t *cf,
     ngx_http_smart_issuer_t *issuer, const char *entry, ngx_str_t *text);
 static char *ngx_http_smart_check_times(ngx_conf_t *cf,
@@ -80,6 +82,34 @@ ngx_http_smart_issuer_check(ngx_conf_t *cf, ngx_http_smart_issuer_t *issuer)
     }
 
     return ngx_http_smart_check_compile(cf, issuer);
+}
+
+
+char *
+ngx_http_smart_issuer_check_others(ngx_conf_t *cf,
+    ngx_http_smart_issuers_t *issuers, ngx_http_smart_issuer_t *issuer)
+{
+    ngx_str_t                 *file;
+    ngx_uint_t                 i;
+    ngx_http_smart_issuer_t  **other;
+
+    other = issuers->issuers.elts;
+    file = &issuer->state_file;
+
+    for (i = 0; file->len && i < issuers->issuers.nelts; i++) {
+
+        if (other[i]->state_file.len == file->len
+            && ngx_strcmp(other[i]->state_file.data, file->data) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"state_file\" \"%V\" of smart_issuer \"%V\" "
+                               "is that of smart_issuer \"%V\": each needs its "
+                               "own", file, &issuer->name, &other[i]->name);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -154,6 +184,12 @@ ngx_http_smart_check_files(ngx_conf_t *cf, ngx_http_smart_issuer_t *issuer)
         }
     }
 
+    if (issuer->state_file.len
+        && ngx_http_smart_check_state(cf, issuer) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     if (issuer->trusted_certificate.len) {
 
         if (ngx_http_smart_check_read(cf, &issuer->trusted_certificate,
@@ -189,6 +225,57 @@ ngx_http_smart_check_files(ngx_conf_t *cf, ngx_http_smart_issuer_t *issuer)
                                &issuer->crl, &issuer->name);
             return NGX_CONF_ERROR;
         }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* Written by workers, later: here it can only be said that it is no use, or that its directory is not there. */
+
+static char *
+ngx_http_smart_check_state(ngx_conf_t *cf, ngx_http_smart_issuer_t *issuer)
+{
+    u_char           *name, *slash;
+    ngx_str_t        *file;
+    ngx_file_info_t   info;
+
+    file = &issuer->state_file;
+
+    if (issuer->jwks_file.len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "smart_issuer \"%V\" has \"state_file\" and "
+                           "\"jwks_file\": nothing is fetched that could be "
+                           "kept", &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
+    name = ngx_pnalloc(cf->pool, file->len + 2);
+    if (name == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memcpy(name, file->data, file->len);
+
+    for (slash = name + file->len - 1; *slash != '/'; slash--) { /* void */ }
+
+    *(slash == name ? slash + 1 : slash) = '\0';
+
+    if (ngx_file_info(name, &info) == NGX_FILE_ERROR || !ngx_is_dir(&info)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "\"state_file\" \"%V\" of smart_issuer \"%V\" "
+                           "needs a directory that is there",
+                           file, &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_file_info(file->data, &info) != NGX_FILE_ERROR
+        && !ngx_is_file(&info))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"state_file\" \"%V\" of smart_issuer \"%V\" is "
+                           "no file", file, &issuer->name);
+        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;

@@ -13,5 +13,9 @@
 char *ngx_http_smart_issuer_check(ngx_conf_t *cf,
     ngx_http_smart_issuer_t *issuer);
 
+/* What it must not share with the blocks before it. */
+char *ngx_http_smart_issuer_check_others(ngx_conf_t *cf,
+    ngx_http_smart_issuers_t *issuers, ngx_http_smart_issuer_t *issuer);
+
 
 #endif /* _NGX_HTTP_SMART_ISSUER_CHECK_H_INCLUDED_ */

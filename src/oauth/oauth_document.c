@@ -70,6 +70,31 @@ void oauth_document_failed(oauth_document_t *doc, uint64_t now, base_reason_t re
     doc->due_at = now + wait + wait / 5 * bounded(jitter) / OAUTH_DOCUMENT_JITTER;
 }
 
+/* Milliseconds, 0..max. */
+static uint64_t within(int64_t seconds, uint64_t max)
+{
+    if (seconds <= 0) {
+        return 0;
+    }
+    return (uint64_t) seconds >= max / 1000 ? max : (uint64_t) seconds * 1000;
+}
+
+void oauth_document_restored(oauth_document_t *doc, const oauth_document_rules_t *rules,
+                             uint64_t now, int64_t fresh_for, int64_t stale_for)
+{
+    if (doc->attempts != 0 || stale_for <= 0) {
+        return;
+    }
+    if (doc->generation == 0) {
+        doc->generation++;
+    }
+    doc->attempts++;
+    doc->fetched_at = now;
+    doc->due_at = now;
+    doc->fresh_until = now + within(fresh_for, rules->refresh_max);
+    doc->stale_until = now + within(stale_for, rules->refresh_max + rules->stale);
+}
+
 static oauth_document_absence_t *absence_of(oauth_document_t *doc, uint64_t kid)
 {
     size_t i;

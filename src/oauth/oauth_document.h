@@ -75,6 +75,13 @@ void oauth_document_failed(oauth_document_t *doc, uint64_t now, base_reason_t re
                            unsigned jitter);
 
 /*
+ * A document that another process fetched and kept on disk: usable for `stale_for` seconds more (at most as long as a new one would be), and due at
+ * once. With stale_for <= 0 nothing happens. A document that was fetched here is never replaced.
+ */
+void oauth_document_restored(oauth_document_t *doc, const oauth_document_rules_t *rules,
+                             uint64_t now, int64_t fresh_for, int64_t stale_for);
+
+/*
  * A token names a key that is not in the set. `kid`: a keyed hash of the key id, not 0. One fetch per cooldown, whatever the ids; each id that a fetch
  * was started for in vain is asked for again only after its own, doubling wait. The memory is bounded: the oldest is forgotten.
  */

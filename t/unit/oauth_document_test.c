@@ -229,9 +229,28 @@ static void test_max_age(void)
     }
 }
 
+static void test_restored(void)
+{
+    oauth_document_t doc = never;
+
+    oauth_document_restored(&doc, &rules, NOW, 600, 0);
+    is_int(doc.generation, 0, "what is over is not restored");
+    oauth_document_restored(&doc, &rules, NOW, -5, 60);
+    ok(oauth_document_usable(&doc, NOW + 59 * SECOND), "restored: usable as long as is left");
+    ok(!oauth_document_usable(&doc, NOW + 60 * SECOND), "restored: not longer");
+    ok(oauth_document_due(&doc, NOW), "restored: due at once");
+    oauth_document_restored(&doc, &rules, NOW, 600, 6000);
+    ok(!oauth_document_usable(&doc, NOW + 60 * SECOND), "what is there is not replaced");
+    doc = never;
+    oauth_document_restored(&doc, &rules, NOW, INT64_MAX, INT64_MAX);
+    is_int(doc.stale_until - NOW, 25 * HOUR, "restored: never longer than a new one");
+    is_int(doc.fresh_until - NOW, 24 * HOUR, "restored: nor fresh for longer");
+}
+
 int main(void)
 {
     UNIT_BEGIN();
+    test_restored();
     test_start();
     test_life();
     test_jitter();
