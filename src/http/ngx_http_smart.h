@@ -21,6 +21,9 @@
 /* header lists are linked, arrays of typed headers are gone */
 #define NGX_HTTP_SMART_LINKED  (nginx_version >= 1023000)
 
+/* a 103 of the upstream goes to the client by filters of its own */
+#define NGX_HTTP_SMART_EARLY_HINTS  (nginx_version >= 1029000)
+
 
 /*
  * F9: what a launch context header carries, and its default name. CONFIG
@@ -71,6 +74,7 @@ typedef struct {
 typedef struct {
     ngx_uint_t                  enabled;     /* some location has smart */
     ngx_uint_t                  dynamic;     /* some smart_base has variables */
+    ngx_uint_t                  recursive;   /* ... recursive_error_pages */
     ngx_array_t                 paths;       /* ngx_str_t: the constant bases */
     ngx_array_t                 strip;       /* folded names, renamed ones */
 } ngx_http_smart_srv_conf_t;

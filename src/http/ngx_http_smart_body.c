@@ -47,7 +47,9 @@ ngx_http_smart_body_handler(ngx_http_request_t *r)
 }
 
 
-/* NGX_AGAIN: not read yet. NGX_DECLINED: more than smart_body_buffer. */
+/*
+ * NGX_AGAIN: not read yet. NGX_DECLINED: more than smart_body_buffer, or gone.
+ */
 
 ngx_int_t
 ngx_http_smart_body_whole(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
@@ -62,8 +64,13 @@ ngx_http_smart_body_whole(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
+    /*
+     * Thrown away by an error on the way here, or left unread by a parent: it
+     * will not come, and reading would call us again at once, for ever
+     */
+
     if (r->request_body == NULL) {
-        return NGX_AGAIN;
+        return (r != r->main || r->discard_body) ? NGX_DECLINED : NGX_AGAIN;
     }
 
     for (size = 0, cl = r->request_body->bufs; cl; cl = cl->next) {

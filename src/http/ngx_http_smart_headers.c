@@ -37,8 +37,11 @@ ngx_http_smart_fold(ngx_str_t *name, ngx_http_smart_folded_t *folded)
 
     n = ngx_min(name->len, NGX_HTTP_SMART_NAME_MAX);
 
+    folded->odd = 0;
+
     for (i = 0; i < n; i++) {
         folded->data[i] = ngx_http_smart_fold_char(name->data[i]);
+        folded->odd |= folded->data[i] == '-' && name->data[i] != '-';
     }
 
     folded->data[n] = '\0';

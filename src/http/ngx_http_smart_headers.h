@@ -19,8 +19,9 @@
  * as '-'.
  */
 typedef struct {
-    size_t  len;                                /* of the name, folded or not */
-    u_char  data[NGX_HTTP_SMART_NAME_MAX + 1];  /* as much of it as fits */
+    size_t      len;                            /* of the name, folded or not */
+    ngx_uint_t  odd;                            /* '_', '.' ... became '-' */
+    u_char      data[NGX_HTTP_SMART_NAME_MAX + 1];  /* as much of it as fits */
 } ngx_http_smart_folded_t;
 
 /* True: the header goes. */

@@ -22,6 +22,8 @@ typedef struct {
 } ngx_http_smart_dropped_t;
 
 
+static ngx_uint_t ngx_http_smart_inject_listed(ngx_http_smart_folded_t *name,
+    ngx_str_t *list);
 static ngx_uint_t ngx_http_smart_inject_drop(ngx_http_smart_folded_t *name,
     void *data);
 static ngx_int_t ngx_http_smart_inject_context(ngx_http_request_t *r,
@@ -71,6 +73,31 @@ static ngx_str_t  ngx_http_smart_dropped[] = {
     ngx_null_string
 };
 
+/*
+ * Judged, or meant for nginx, as they are spelt: what an upstream would fold
+ * into one of them (Content_Type) nobody has looked at.
+ */
+
+static ngx_str_t  ngx_http_smart_odd[] = {
+    ngx_string("accept"),
+    ngx_string("accept-encoding"),
+    ngx_string("content-encoding"),
+    ngx_string("content-length"),
+    ngx_string("content-type"),
+    ngx_string("expect"),
+    ngx_string("host"),
+    ngx_string("if-match"),
+    ngx_string("if-modified-since"),
+    ngx_string("if-none-exist"),
+    ngx_string("if-none-match"),
+    ngx_string("if-range"),
+    ngx_string("if-unmodified-since"),
+    ngx_string("prefer"),
+    ngx_string("range"),
+    ngx_string("transfer-encoding"),
+    ngx_null_string
+};
+
 static ngx_str_t  ngx_http_smart_authorization = ngx_string("Authorization");
 static ngx_str_t  ngx_http_smart_length = ngx_string("Content-Length");
 
@@ -107,17 +134,30 @@ ngx_http_smart_headers_inject(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 
 
 static ngx_uint_t
+ngx_http_smart_inject_listed(ngx_http_smart_folded_t *name, ngx_str_t *list)
+{
+    for ( ; list->len; list++) {
+        if (ngx_http_smart_folded_is(name, (char *) list->data, list->len)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
 ngx_http_smart_inject_drop(ngx_http_smart_folded_t *name, void *data)
 {
     ngx_http_smart_dropped_t *dropped = data;
 
-    size_t      i;
-    ngx_str_t  *s;
+    size_t  i;
 
-    for (s = ngx_http_smart_dropped; s->len; s++) {
-        if (ngx_http_smart_folded_is(name, (char *) s->data, s->len)) {
-            return 1;
-        }
+    if (ngx_http_smart_inject_listed(name, ngx_http_smart_dropped)
+        || (name->odd
+            && ngx_http_smart_inject_listed(name, ngx_http_smart_odd)))
+    {
+        return 1;
     }
 
     if (dropped->edits->body_changed

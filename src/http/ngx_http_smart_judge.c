@@ -107,6 +107,14 @@ static ngx_int_t
 ngx_http_smart_elsewhere(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     ngx_http_smart_loc_conf_t *slcf)
 {
+    /* an error before POST_READ leads here past it */
+
+    if (ctx == NULL && r->internal && r == r->main
+        && ngx_http_smart_strip_handler(r) != NGX_DECLINED)
+    {
+        return NGX_ERROR;
+    }
+
     if (ctx == NULL && ngx_http_smart_slipped(r)) {
         ctx = ngx_http_smart_record(r);
 
@@ -129,10 +137,38 @@ ngx_http_smart_elsewhere(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 }
 
 
+/* True when some segment can be of a FHIR path: a type, _history, $export. */
+
+static ngx_uint_t
+ngx_http_smart_looks_fhir(ngx_http_request_t *r)
+{
+    base_span_t                  path, segment;
+    const fhir_definitions_t    *defs;
+    ngx_http_smart_main_conf_t  *smcf;
+
+    smcf = ngx_http_get_module_main_conf(r, ngx_http_smart_module);
+    defs = smcf->policy.definitions;
+    path = ngx_http_smart_span(&r->uri);
+
+    while (path.p) {
+        segment = base_span_split(&path, '/');
+
+        if (segment.n && (segment.p[0] == '_' || segment.p[0] == '$'
+                          || fhir_type_find(defs, segment)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /*
  * True when an error before our phase (413 above all, which a client brings
- * about at will) led to a named location without smart: the request keeps its
- * method and path there, and nobody has judged it.
+ * about at will) led to a location without smart, and nobody has judged the
+ * request: a named one, where it keeps its method and path, or one by a URI
+ * that the client may have written (error_page 413 = /backend$uri).
  */
 
 static ngx_uint_t
@@ -147,7 +183,7 @@ ngx_http_smart_slipped(ngx_http_request_t *r)
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     sscf = ngx_http_get_module_srv_conf(r, ngx_http_smart_module);
 
-    if (!clcf->named || !sscf->enabled || r->content_handler == NULL) {
+    if (!r->internal || !sscf->enabled || r->content_handler == NULL) {
         return 0;
     }
 
@@ -156,8 +192,12 @@ ngx_http_smart_slipped(ngx_http_request_t *r)
      * ours
      */
 
-    if (!r->error_page && !r->err_status && !clcf->recursive_error_pages) {
+    if (!r->error_page && !r->err_status && !sscf->recursive) {
         return 0;
+    }
+
+    if (!clcf->named) {
+        return r == r->main && ngx_http_smart_looks_fhir(r);
     }
 
     path = sscf->paths.elts;

@@ -24,6 +24,12 @@ static ngx_int_t ngx_http_smart_release(ngx_http_request_t *r,
 static void ngx_http_smart_consume(ngx_chain_t *in);
 
 
+#if (NGX_HTTP_SMART_EARLY_HINTS)
+static ngx_int_t ngx_http_smart_early_hints_filter(ngx_http_request_t *r);
+
+static ngx_http_output_header_filter_pt  ngx_http_next_early_hints_filter;
+#endif
+
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
@@ -37,8 +43,26 @@ ngx_http_smart_response_init(ngx_conf_t *cf)
     ngx_http_next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = ngx_http_smart_body_filter;
 
+#if (NGX_HTTP_SMART_EARLY_HINTS)
+    ngx_http_next_early_hints_filter = ngx_http_top_early_hints_filter;
+    ngx_http_top_early_hints_filter = ngx_http_smart_early_hints_filter;
+#endif
+
     return NGX_OK;
 }
+
+
+#if (NGX_HTTP_SMART_EARLY_HINTS)
+
+/* A 103 comes before the answer and says what it will be: it is not judged. */
+
+static ngx_int_t
+ngx_http_smart_early_hints_filter(ngx_http_request_t *r)
+{
+    return ngx_http_smart_find(r) ? NGX_OK : ngx_http_next_early_hints_filter(r);
+}
+
+#endif
 
 
 ngx_int_t
