@@ -11,6 +11,7 @@ my $o1     = { resourceType => 'Observation', id => 'o1', subject => { reference
 my $up     = upstream(
     qr{^GET /fhir/Observation/o1}             => { json => $o1 },
     qr{^(?:GET|POST) /fhir/Observation}       => { json => { resourceType => 'Bundle', type => 'searchset', entry => [ { resource => $o1 } ] } },
+    qr{^POST /fhir/Binary}                    => { body => '' },
     qr{^GET /fhir/metadata}                   => { json => { resourceType => 'CapabilityStatement' } },
 );
 my $nginx = nginx(vars => { UPSTREAM => $up->port, ISSUER => $issuer->uri }, conf => <<"EOC");
@@ -53,6 +54,14 @@ for (@coded) {
 }
 my $r = $nginx->post('/r4/Observation', bearer => $writer, headers => [ 'Content-Type' => 'application/json;a=b', 'Content-Type' => 'application/fhir+xml' ], body => $body);
 like($r->status, qr/^4(?:00|15)$/, 'two content types');
+
+# a Binary's security context travels beside it
+my $binary = $issuer->token(scope => 'system/Binary.cr');
+for ([ 'Patient?identifier=x' => 403 ], [ 'Patient/1' => 200 ]) {
+    my ($context, $status) = @$_;
+    $r = $nginx->post('/r4/Binary', bearer => $binary, headers => [ 'Content-Type' => 'image/png', 'X-Security-Context' => $context ], body => 'xyz');
+    is($r->status, $status, "a Binary in the context of $context");
+}
 
 # an edit that leaves nothing of the form
 $r = $nginx->post('/r4/Observation/_search?patient=p1', bearer => $patient, headers => \@form, body => '_format=json');
