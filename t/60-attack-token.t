@@ -87,6 +87,47 @@ for my $pages (16 .. 21) {
     ok(wait_until(sub { status_of($nginx, $token) == 200 }, 4), 'until there is one again');
 }
 
+# --- another key under the same id, or under none: found by the signature that fails, once per cooldown
+
+{
+    my $issuer = issuer(keys => ['rsa']);
+    my $nginx  = run($issuer, '', 'cooldown 1s;');
+    my $old    = $issuer->token(key => 'rsa');
+    my $same   = { header => { kid => $issuer->kid('rsa') } };
+    my $forged = substr($old, 0, -8) . 'AAAAAAAA';
+
+    is(status_of($nginx, $old), 200, 'the first key');
+    is(status_of($nginx, $forged), 401, 'a wrong signature') for 1 .. 3;
+    is($issuer->gets('jwks'), 2, 'asks once');
+    $issuer->publish($issuer->jwk('rsa2', kid => $issuer->kid('rsa')));
+    ok(wait_until(sub { status_of($nginx, $issuer->token(key => 'rsa2', %$same)) == 200 }, 3), 'another key under the same id');
+    is(status_of($nginx, $old), 401, 'takes the place of the first');
+    $issuer->publish($issuer->jwk('p256', kid => undef));
+    ok(wait_until(sub { status_of($nginx, $issuer->token(key => 'p256', header => { kid => undef })) == 200 }, 3), 'a key without id');
+    $issuer->publish($issuer->jwk('p256b', kid => undef));
+    ok(wait_until(sub { status_of($nginx, $issuer->token(key => 'p256b', header => { kid => undef })) == 200 }, 3), 'then another');
+    $issuer->answer(jwks => { status => 500 });
+    $forged = substr($issuer->token(key => 'p256b', header => { kid => undef }), 0, -8) . 'AAAAAAAA';
+    sleep 1.1;
+    is(status_of($nginx, $forged), 401, 'with the issuer down a wrong signature is still wrong') for 1 .. 2;
+}
+
+# --- an id that was asked for in vain, again and again, does not lock out the key that comes
+
+{
+    my $issuer = issuer(keys => ['rsa']);
+    my $nginx  = run($issuer, '', 'cooldown 1s;');
+    my $until  = time + 8;
+
+    while (time < $until) {
+        status_of($nginx, $issuer->token(key => 'p256'));
+        sleep .2;
+    }
+    cmp_ok($issuer->gets('jwks'), '<=', 10, 'no more than a fetch for each cooldown');
+    $issuer->publish('rsa', 'p256');
+    ok(wait_until(sub { status_of($nginx, $issuer->token(key => 'p256')) == 200 }, 2.5), 'the key is good within the cooldown');
+}
+
 # --- one iss, two issuers: which audience counts must not hang on what some other location has cached
 
 {

@@ -58,19 +58,14 @@ static ngx_int_t ngx_http_smart_keeper_load(ngx_http_smart_keeper_t *keeper,
 static void ngx_http_smart_keeper_file(ngx_http_smart_keeper_t *keeper);
 static ngx_int_t ngx_http_smart_keeper_file_read(
     ngx_http_smart_keeper_t *keeper, ngx_pool_t *pool);
-static uint64_t ngx_http_smart_keeper_kid(base_span_t kid);
 static void ngx_http_smart_keeper_miss(oauth_document_t *metadata,
     oauth_document_t *keys, void *data);
 
 
 typedef struct {
     ngx_http_smart_issuer_t     *issuer;
-    uint64_t                     kid;
     oauth_document_miss_t        answer;
 } ngx_http_smart_miss_t;
-
-
-static uint64_t  ngx_http_smart_kid_seed[2];
 
 
 ngx_int_t
@@ -129,7 +124,7 @@ ngx_int_t
 ngx_http_smart_issuers_init_process(ngx_cycle_t *cycle,
     ngx_http_smart_issuers_t *issuers)
 {
-    uint64_t                   seed[4];
+    uint64_t                   seed[2];
     ngx_uint_t                 i;
     ngx_http_smart_issuer_t  **issuer;
 
@@ -145,7 +140,6 @@ ngx_http_smart_issuers_init_process(ngx_cycle_t *cycle,
     }
 
     base_json_seed(seed[0], seed[1]);
-    ngx_memcpy(ngx_http_smart_kid_seed, &seed[2], 2 * sizeof(uint64_t));
 
     if (issuers->issuers.nelts == 0) {
         return NGX_OK;
@@ -261,7 +255,7 @@ ngx_http_smart_issuer_cold(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_smart_issuer_miss(ngx_http_request_t *r,
-    ngx_http_smart_issuer_t *issuer, base_span_t kid, base_reason_t *reason)
+    ngx_http_smart_issuer_t *issuer, base_reason_t *reason)
 {
     uint64_t                     stored;
     ngx_http_smart_miss_t        miss;
@@ -290,7 +284,6 @@ ngx_http_smart_issuer_miss(ngx_http_request_t *r,
 
     miss.issuer = issuer;
     miss.answer = OAUTH_DOCUMENT_UNREACHABLE;
-    miss.kid = ngx_http_smart_keeper_kid(kid);
 
     (void) ngx_http_smart_zone_change(keeper->zone, issuer->digest,
                                       ngx_http_smart_keeper_miss, &miss);
@@ -311,38 +304,6 @@ ngx_http_smart_issuer_miss(ngx_http_request_t *r,
 }
 
 
-/* Keyed, so that nobody can make up a key id that is taken for another. Never 0. */
-
-static uint64_t
-ngx_http_smart_keeper_kid(base_span_t kid)
-{
-    u_char      input[sizeof(ngx_http_smart_kid_seed) + JOSE_JWK_KID_MAX];
-    u_char      digest[EVP_MAX_MD_SIZE];
-    size_t      n;
-    uint64_t    hash;
-
-    n = ngx_min(kid.n, JOSE_JWK_KID_MAX);
-
-    ngx_memcpy(input, &ngx_http_smart_kid_seed,
-               sizeof(ngx_http_smart_kid_seed));
-
-    if (n) {
-        ngx_memcpy(input + sizeof(ngx_http_smart_kid_seed), kid.p, n);
-    }
-
-    n += sizeof(ngx_http_smart_kid_seed);
-
-    if (EVP_Digest(input, n, digest, NULL, EVP_sha256(), NULL) != 1) {
-        ERR_clear_error();
-        return 1;
-    }
-
-    ngx_memcpy(&hash, digest, sizeof(hash));
-
-    return hash ? hash : 1;
-}
-
-
 static void
 ngx_http_smart_keeper_miss(oauth_document_t *metadata, oauth_document_t *keys,
     void *data)
@@ -350,7 +311,7 @@ ngx_http_smart_keeper_miss(oauth_document_t *metadata, oauth_document_t *keys,
     ngx_http_smart_miss_t  *miss = data;
 
     miss->answer = oauth_document_miss(keys, &miss->issuer->life,
-                                       ngx_current_msec, miss->kid);
+                                       ngx_current_msec);
 }
 
 

@@ -119,11 +119,11 @@ ngx_int_t ngx_http_smart_issuer_cold(ngx_http_request_t *r,
     ngx_http_smart_issuer_t *issuer, base_reason_t *reason);
 
 /*
- * The token names a key that the set does not hold. NGX_OK: another worker brought new keys, look again. NGX_AGAIN: the issuer is
+ * The token names a key that the set does not hold, or no key of the set verifies it. NGX_OK: another worker brought new keys, look again. NGX_AGAIN: the issuer is
  * asked, the request waits. NGX_DECLINED: BASE_TOKEN_KEY_UNKNOWN, or a reason why nobody could ask.
  */
 ngx_int_t ngx_http_smart_issuer_miss(ngx_http_request_t *r,
-    ngx_http_smart_issuer_t *issuer, base_span_t kid, base_reason_t *reason);
+    ngx_http_smart_issuer_t *issuer, base_reason_t *reason);
 
 /*
  * A file's bytes, NUL-terminated behind len. NGX_DECLINED: it cannot be opened (ngx_errno); NGX_ERROR: it cannot be read or is larger than

@@ -29,6 +29,8 @@ typedef struct {
 static ngx_int_t ngx_http_smart_verify(ngx_http_smart_verify_t *verify);
 static base_reason_t ngx_http_smart_verify_read(
     ngx_http_smart_verify_t *verify);
+static ngx_uint_t ngx_http_smart_verify_newer(base_reason_t reason);
+static ngx_int_t ngx_http_smart_verify_miss(ngx_http_smart_verify_t *verify);
 static ngx_int_t ngx_http_smart_verify_check(ngx_http_smart_verify_t *verify);
 static ngx_int_t ngx_http_smart_verify_principal(
     ngx_http_smart_verify_t *verify);
@@ -165,12 +167,11 @@ ngx_http_smart_verify(ngx_http_smart_verify_t *verify)
     for (i = 0; i < 2; i++) {
         rc = ngx_http_smart_verify_check(verify);
 
-        if (rc != NGX_OK || verify->reason != BASE_TOKEN_KEY_UNKNOWN) {
+        if (rc != NGX_OK || !ngx_http_smart_verify_newer(verify->reason)) {
             break;
         }
 
-        rc = ngx_http_smart_issuer_miss(verify->request, verify->issuer,
-                                        verify->jws.kid, &verify->reason);
+        rc = ngx_http_smart_verify_miss(verify);
         if (rc != NGX_OK) {
             break;
         }
@@ -186,6 +187,36 @@ ngx_http_smart_verify(ngx_http_smart_verify_t *verify)
     }
 
     return ngx_http_smart_verify_principal(verify);
+}
+
+
+/* Newer keys may know better: of another id, of the same, or of none (threats section 4). */
+
+static ngx_uint_t
+ngx_http_smart_verify_newer(base_reason_t reason)
+{
+    return reason == BASE_TOKEN_KEY_UNKNOWN || reason == BASE_TOKEN_SIGNATURE;
+}
+
+
+/* As ngx_http_smart_issuer_miss(); that nobody can be asked makes no wrong signature better. */
+
+static ngx_int_t
+ngx_http_smart_verify_miss(ngx_http_smart_verify_t *verify)
+{
+    ngx_int_t      rc;
+    base_reason_t  reason;
+
+    reason = verify->reason;
+
+    rc = ngx_http_smart_issuer_miss(verify->request, verify->issuer,
+                                    &verify->reason);
+
+    if (rc == NGX_DECLINED && reason == BASE_TOKEN_SIGNATURE) {
+        verify->reason = reason;
+    }
+
+    return rc;
 }
 
 

@@ -6,9 +6,6 @@
 #define BACKOFF_STEPS 6u
 #define BACKOFF_MAX   60000u
 
-/* A key id that is asked for again and again in vain is looked for ever more rarely. */
-#define MISS_GROWTH_MAX 16u
-
 bool oauth_document_due(const oauth_document_t *doc, uint64_t now)
 {
     return doc->wanted != 0 || now >= doc->due_at;
@@ -95,58 +92,21 @@ void oauth_document_restored(oauth_document_t *doc, const oauth_document_rules_t
     doc->stale_until = now + within(stale_for, rules->refresh_max + rules->stale);
 }
 
-static oauth_document_absence_t *absence_of(oauth_document_t *doc, uint64_t kid)
-{
-    size_t i;
-
-    for (i = 0; i < OAUTH_DOCUMENT_ABSENCES; i++) {
-        if (doc->absences[i].kid == kid) {
-            return &doc->absences[i];
-        }
-    }
-    return NULL;
-}
-
-/* In vain until shown otherwise: a key that comes is found in the set and never looked up here. */
-static void remember(oauth_document_t *doc, const oauth_document_rules_t *rules, uint64_t now,
-                     uint64_t kid)
-{
-    oauth_document_absence_t *absence = absence_of(doc, kid);
-
-    if (absence == NULL) {
-        absence = &doc->absences[doc->absence_next % OAUTH_DOCUMENT_ABSENCES];
-        doc->absence_next = (doc->absence_next + 1) % OAUTH_DOCUMENT_ABSENCES;
-        absence->kid = kid;
-        absence->wait = rules->cooldown;
-    } else if (absence->wait < rules->cooldown * MISS_GROWTH_MAX) {
-        absence->wait *= 2;
-    }
-    absence->until = now + absence->wait;
-}
-
 static oauth_document_miss_t answer_of(const oauth_document_t *doc)
 {
     return doc->failures > 0 ? OAUTH_DOCUMENT_UNREACHABLE : OAUTH_DOCUMENT_ABSENT;
 }
 
 oauth_document_miss_t oauth_document_miss(oauth_document_t *doc,
-                                          const oauth_document_rules_t *rules, uint64_t now,
-                                          uint64_t kid)
+                                          const oauth_document_rules_t *rules, uint64_t now)
 {
-    const oauth_document_absence_t *absence;
-
     if (doc->wanted) {
         return OAUTH_DOCUMENT_WAIT;
-    }
-    absence = absence_of(doc, kid);
-    if (absence != NULL && now < absence->until) {
-        return answer_of(doc);
     }
     /* `now` may lie before it: processes read the clock apart */
     if (doc->missed_at != 0 && now < doc->missed_at + rules->cooldown) {
         return answer_of(doc);
     }
-    remember(doc, rules, now, kid);
     doc->missed_at = now == 0 ? 1 : now;
     doc->wanted = 1;
     return OAUTH_DOCUMENT_WAIT;

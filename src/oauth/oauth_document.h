@@ -14,8 +14,7 @@
 #include "base/base_reason.h"
 #include "base/base_span.h"
 
-#define OAUTH_DOCUMENT_JITTER   1000
-#define OAUTH_DOCUMENT_ABSENCES 32
+#define OAUTH_DOCUMENT_JITTER 1000
 
 /* What an issuer's server does not say otherwise: seconds a document without Cache-Control is fresh, before clamping. */
 #define OAUTH_DOCUMENT_MAX_AGE 3600
@@ -25,15 +24,8 @@ typedef struct {
     uint64_t refresh_min;
     uint64_t refresh_max;
     uint64_t stale;    /* served so long after it stopped being fresh */
-    uint64_t cooldown; /* between two fetches because of unknown key ids */
+    uint64_t cooldown; /* between two fetches because of tokens */
 } oauth_document_rules_t;
-
-/* A key id that a fetch was started for; `wait` doubles each time it was in vain. */
-typedef struct {
-    uint64_t kid;   /* hash, 0: free */
-    uint64_t until; /* not asked for again before */
-    uint64_t wait;
-} oauth_document_absence_t;
 
 /* Zeroed memory is a document that was never fetched. */
 typedef struct {
@@ -45,10 +37,8 @@ typedef struct {
     uint64_t attempts;  /* fetches that ended, well or not */
     uint32_t failures;  /* in a row */
     uint32_t reason;    /* base_reason_t of the last fetch */
-    uint64_t missed_at; /* the last time an unknown key id asked for a fetch, 0: never */
-    uint32_t wanted;    /* an unknown key id asks for a fetch now */
-    uint32_t absence_next;
-    oauth_document_absence_t absences[OAUTH_DOCUMENT_ABSENCES];
+    uint64_t missed_at; /* the last time a token asked for newer keys, 0: never */
+    uint32_t wanted;    /* a token asks for newer keys now */
 } oauth_document_t;
 
 typedef enum {
@@ -82,12 +72,11 @@ void oauth_document_restored(oauth_document_t *doc, const oauth_document_rules_t
                              uint64_t now, int64_t fresh_for, int64_t stale_for);
 
 /*
- * A token names a key that is not in the set. `kid`: a keyed hash of the key id, not 0. One fetch per cooldown, whatever the ids; each id that a fetch
- * was started for in vain is asked for again only after its own, doubling wait. The memory is bounded: the oldest is forgotten.
+ * A token asks for newer keys: it names one that is not in the set, or no key verifies it. One fetch per cooldown, whatever the tokens; nothing is
+ * remembered of them, so that nobody can lock out a key that is yet to come by asking for it in vain.
  */
 oauth_document_miss_t oauth_document_miss(oauth_document_t *doc,
-                                          const oauth_document_rules_t *rules, uint64_t now,
-                                          uint64_t kid);
+                                          const oauth_document_rules_t *rules, uint64_t now);
 
 /*
  * Freshness by RFC 9111 section 4.2.1 from the value of Cache-Control: seconds, 0 for no-store and no-cache, -1 when

@@ -114,56 +114,35 @@ static void test_misses(void)
     uint64_t now = NOW;
 
     oauth_document_fetched(&doc, &rules, now, 3600, 0, true);
-    is_int(oauth_document_miss(&doc, &rules, now, 7), OAUTH_DOCUMENT_WAIT, "the first is asked");
+    is_int(oauth_document_miss(&doc, &rules, now), OAUTH_DOCUMENT_WAIT, "the first is asked");
     ok(oauth_document_due(&doc, now), "by a fetch at once");
-    is_int(oauth_document_miss(&doc, &rules, now, 8), OAUTH_DOCUMENT_WAIT, "others wait with it");
+    is_int(oauth_document_miss(&doc, &rules, now), OAUTH_DOCUMENT_WAIT, "others wait with it");
     oauth_document_fetched(&doc, &rules, now + 1, 3600, 0, false);
     ok(!oauth_document_due(&doc, now + 1), "one fetch for all");
-    is_int(oauth_document_miss(&doc, &rules, now + 1, 7), OAUTH_DOCUMENT_ABSENT, "in vain");
-    is_int(oauth_document_miss(&doc, &rules, now + 1, 9), OAUTH_DOCUMENT_ABSENT,
+    is_int(oauth_document_miss(&doc, &rules, now + 1), OAUTH_DOCUMENT_ABSENT, "in vain");
+    is_int(oauth_document_miss(&doc, &rules, now + 1), OAUTH_DOCUMENT_ABSENT,
            "no other in the cooldown");
-    is_int(oauth_document_miss(&doc, &rules, now + 30 * SECOND - 1, 9), OAUTH_DOCUMENT_ABSENT,
+    is_int(oauth_document_miss(&doc, &rules, now + 30 * SECOND - 1), OAUTH_DOCUMENT_ABSENT,
            "to its last moment");
     ok(!oauth_document_due(&doc, now + 30 * SECOND - 1), "nothing was asked");
-    is_int(oauth_document_miss(&doc, &rules, now + 30 * SECOND, 9), OAUTH_DOCUMENT_WAIT,
-           "then again");
+    is_int(oauth_document_miss(&doc, &rules, now + 30 * SECOND), OAUTH_DOCUMENT_WAIT, "then again");
 }
 
-/* The same unknown id again and again: 30 s, 60 s, 120 s ... between two fetches. */
-static void test_memory(void)
+/* In vain, again and again: the wait between two fetches does not grow. */
+static void test_in_vain(void)
 {
     oauth_document_t doc = never;
     uint64_t now = NOW;
-    uint64_t wait = rules.cooldown;
     int i;
 
     oauth_document_fetched(&doc, &rules, now, 86400, 0, true);
     for (i = 0; i < 7; i++) {
-        is_int(oauth_document_miss(&doc, &rules, now, 7), OAUTH_DOCUMENT_WAIT, "asked, time %d", i);
+        is_int(oauth_document_miss(&doc, &rules, now), OAUTH_DOCUMENT_WAIT, "asked, time %d", i);
         oauth_document_fetched(&doc, &rules, now, 86400, 0, false);
-        is_int(oauth_document_miss(&doc, &rules, now + wait - 1, 7), OAUTH_DOCUMENT_ABSENT,
-               "not before %llu", (unsigned long long) wait);
-        now += wait;
-        wait = wait < rules.cooldown * 16 ? wait * 2 : wait;
-    }
-    is_int(wait, rules.cooldown * 16, "its wait is bounded");
-}
-
-static void test_memory_bounded(void)
-{
-    oauth_document_t doc = never;
-    uint64_t now = NOW;
-    uint64_t kid;
-
-    oauth_document_fetched(&doc, &rules, now, 86400, 0, true);
-    for (kid = 1; kid <= OAUTH_DOCUMENT_ABSENCES + 1; kid++) {
-        is_int(oauth_document_miss(&doc, &rules, now, kid), OAUTH_DOCUMENT_WAIT, "asked: %d",
-               (int) kid);
-        oauth_document_fetched(&doc, &rules, now, 86400, 0, false);
+        is_int(oauth_document_miss(&doc, &rules, now + rules.cooldown - 1), OAUTH_DOCUMENT_ABSENT,
+               "not before the cooldown is over");
         now += rules.cooldown;
     }
-    is_int(doc.absences[0].kid, OAUTH_DOCUMENT_ABSENCES + 1, "the oldest is forgotten");
-    is_int(doc.absences[1].kid, 2, "the next is not");
 }
 
 /* Each process reads the clock for itself, some milliseconds apart: one that lags is still within the cooldown. */
@@ -172,12 +151,12 @@ static void test_lag(void)
     oauth_document_t doc = never;
 
     oauth_document_fetched(&doc, &rules, NOW, 86400, 0, true);
-    is_int(oauth_document_miss(&doc, &rules, NOW + 5, 7), OAUTH_DOCUMENT_WAIT, "asked");
+    is_int(oauth_document_miss(&doc, &rules, NOW + 5), OAUTH_DOCUMENT_WAIT, "asked");
     oauth_document_fetched(&doc, &rules, NOW + 6, 86400, 0, false);
-    is_int(oauth_document_miss(&doc, &rules, NOW + 4, 8), OAUTH_DOCUMENT_ABSENT,
+    is_int(oauth_document_miss(&doc, &rules, NOW + 4), OAUTH_DOCUMENT_ABSENT,
            "by a clock that lags: still in the cooldown");
     ok(!oauth_document_due(&doc, NOW + 6), "nothing was asked");
-    is_int(oauth_document_miss(&doc, &rules, NOW + 5 + 30 * SECOND, 8), OAUTH_DOCUMENT_WAIT,
+    is_int(oauth_document_miss(&doc, &rules, NOW + 5 + 30 * SECOND), OAUTH_DOCUMENT_WAIT,
            "then again");
 }
 
@@ -186,9 +165,9 @@ static void test_unreachable(void)
     oauth_document_t doc = never;
 
     oauth_document_fetched(&doc, &rules, NOW, 3600, 0, true);
-    is_int(oauth_document_miss(&doc, &rules, NOW, 7), OAUTH_DOCUMENT_WAIT, "asked");
+    is_int(oauth_document_miss(&doc, &rules, NOW), OAUTH_DOCUMENT_WAIT, "asked");
     oauth_document_failed(&doc, NOW, BASE_KEYS_UNAVAILABLE, 0);
-    is_int(oauth_document_miss(&doc, &rules, NOW, 7), OAUTH_DOCUMENT_UNREACHABLE,
+    is_int(oauth_document_miss(&doc, &rules, NOW), OAUTH_DOCUMENT_UNREACHABLE,
            "no answer is not the token's fault");
     ok(oauth_document_usable(&doc, NOW), "and the known keys stay");
 }
@@ -258,8 +237,7 @@ int main(void)
     test_unchanged();
     test_failures();
     test_misses();
-    test_memory();
-    test_memory_bounded();
+    test_in_vain();
     test_lag();
     test_unreachable();
     test_max_age();
