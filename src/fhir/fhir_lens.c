@@ -1,6 +1,7 @@
 #include "fhir/fhir_lens.h"
 
 #include "fhir/fhir_lens_watch.h"
+#include "fhir/fhir_path.h"
 #include "fhir/fhir_reference.h"
 
 static fhir_fact_t test_reference(const fhir_watch_t *watch, base_span_t text)
@@ -28,6 +29,7 @@ const fhir_watch_test_t *fhir_watch_test(fhir_watch_kind_t kind)
     static const fhir_watch_test_t tests[FHIR_WATCH_KINDS] = {
         [FHIR_WATCH_REFERENCE] = {FHIR_NOT_MET, FHIR_UNKNOWN, test_reference},
         [FHIR_WATCH_ABSENT] = {FHIR_MET, FHIR_NOT_MET, test_absent},
+        [FHIR_WATCH_TEST] = {FHIR_NOT_MET, FHIR_UNKNOWN, NULL},
     };
 
     return &tests[kind];
@@ -54,57 +56,20 @@ unsigned fhir_lens_bits(const fhir_lens_t *lens)
     return lens->n;
 }
 
-static bool is_letter(unsigned char c)
-{
-    c |= 0x20;
-    return c >= 'a' && c <= 'z';
-}
-
-/* A plain step: a name of letters and digits, "[]" behind it or not. */
-static bool read_step(base_span_t text, fhir_step_t *step)
-{
-    step->array = text.n > 2 && text.p[text.n - 2] == '[' && text.p[text.n - 1] == ']';
-    step->name = base_span_sub(text, 0, step->array ? text.n - 2 : text.n);
-    if (step->name.n == 0 || !is_letter(step->name.p[0])) {
-        return false;
-    }
-    for (size_t i = 1; i < step->name.n; i++) {
-        unsigned char c = step->name.p[i];
-
-        if (!is_letter(c) && (c < '0' || c > '9')) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* The steps of a path, and one more for the member inside the element that is tested, if any. */
 static bool read_steps(base_arena_t *arena, const char *path, const char *inner,
                        fhir_watch_t *watch)
 {
-    base_span_t rest = base_span_of(path);
-    fhir_step_t *steps = base_arena_array(arena, FHIR_LENS_STEPS, sizeof(*steps));
-    unsigned n = 0;
+    fhir_steps_t steps;
 
-    if (steps == NULL) {
+    if (!fhir_path_read(path, arena, &steps) || steps.filter != FHIR_PATH_NO_FILTER ||
+        (inner != NULL && !fhir_path_add(&steps, inner))) {
         return false;
     }
-    while (rest.p != NULL) {
-        if (n == FHIR_LENS_STEPS || !read_step(base_span_split(&rest, '.'), &steps[n])) {
-            return false;
-        }
-        n++;
-    }
-    if (inner != NULL) {
-        if (n == FHIR_LENS_STEPS) {
-            return false;
-        }
-        steps[n].name = base_span_of(inner);
-        steps[n++].array = false;
-    }
-    watch->steps = steps;
-    watch->n_steps = n;
-    return n > 0;
+    watch->steps = steps.steps;
+    watch->n_steps = steps.n;
+    watch->end = steps.n - 1;
+    return true;
 }
 
 /* A new watch of that kind at the path; NULL when there is no bit, no memory, or no plain path. */
@@ -121,6 +86,7 @@ static fhir_watch_t *add(fhir_lens_t *lens, fhir_watch_kind_t kind, const char *
         return NULL;
     }
     watch->kind = kind;
+    watch->group = UINT64_C(1) << lens->n;
     lens->watches[lens->n] = watch;
     return watch;
 }
@@ -155,4 +121,49 @@ int fhir_lens_watch_absent(fhir_lens_t *lens, const fhir_path_t *path)
 {
     return add(lens, FHIR_WATCH_ABSENT, path->text, NULL) == NULL ? FHIR_LENS_FAILED
                                                                   : (int) lens->n++;
+}
+
+static bool watches_id(const fhir_place_t *place)
+{
+    return place->steps.n == 0 && base_span_is(place->leaves[0].name, "id");
+}
+
+int fhir_lens_watch_test(fhir_lens_t *lens, const fhir_test_t *test)
+{
+    unsigned first = lens->n;
+    fhir_watch_t *watches;
+    uint64_t group;
+
+    if (test->n_places > FHIR_LENS_BITS - lens->n) {
+        return FHIR_LENS_FAILED;
+    }
+    watches = base_arena_array(lens->arena, test->n_places, sizeof(*watches));
+    if (watches == NULL) {
+        return FHIR_LENS_FAILED;
+    }
+    group = (UINT64_MAX >> (FHIR_LENS_BITS - test->n_places)) << first;
+    for (unsigned i = 0; i < test->n_places; i++) {
+        const fhir_place_t *place = &test->places[i];
+
+        watches[i].kind = FHIR_WATCH_TEST;
+        watches[i].steps = place->steps.steps;
+        watches[i].n_steps = watches[i].end = place->steps.n;
+        watches[i].group = group;
+        watches[i].test = test;
+        watches[i].place = place;
+        lens->watches[lens->n++] = &watches[i];
+        lens->watches_id = lens->watches_id || watches_id(place);
+    }
+    lens->tests |= group;
+    return (int) first;
+}
+
+base_span_t fhir_lens_element(const fhir_lens_t *lens, unsigned i)
+{
+    const fhir_watch_t *watch = i < lens->n ? lens->watches[i] : NULL;
+
+    if (watch == NULL) {
+        return base_span_make(NULL, 0);
+    }
+    return watch->n_steps > 0 ? watch->steps[0].name : watch->place->leaves[0].name;
 }

@@ -14,7 +14,7 @@
 #include "fhir/fhir_test.h"
 
 #define FHIR_LENS_BITS   64 /* one for each path that is watched */
-#define FHIR_LENS_STEPS  12 /* names in one path */
+#define FHIR_LENS_STEPS  12 /* FHIR_PATH_STEPS: names in one path */
 #define FHIR_LENS_FAILED (-1)
 
 typedef struct fhir_lens_s fhir_lens_t;

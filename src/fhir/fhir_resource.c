@@ -31,7 +31,7 @@ fhir_fact_t fhir_facts_bit(const fhir_facts_t *facts, int bit)
     if (facts->lens == NULL || bit < 0 || (unsigned) bit >= facts->lens->n) {
         return FHIR_UNKNOWN;
     }
-    mask = UINT64_C(1) << bit;
+    mask = facts->lens->watches[bit]->group;
     if ((facts->_unknown & mask) != 0) {
         return FHIR_UNKNOWN;
     }
@@ -79,13 +79,30 @@ static unsigned lowest(uint64_t bits)
     return (unsigned) __builtin_ctzll(bits);
 }
 
+static bool is_test(const fhir_watch_t *watch)
+{
+    return watch->kind == FHIR_WATCH_TEST;
+}
+
+static const fhir_leaf_t *leaf_of(const fhir_resource_t *res, unsigned bit)
+{
+    return &watch_of(res, bit)->place->leaves[res->_matches[bit].leaf];
+}
+
+static bool is_array_at(const fhir_resource_t *res, unsigned bit, unsigned step)
+{
+    const fhir_watch_t *watch = watch_of(res, bit);
+
+    return step < watch->n_steps ? watch->steps[step].array : leaf_of(res, bit)->array;
+}
+
 /* Of the bits: those whose step `step` is an array as `array` says. */
 static uint64_t of_shape(const fhir_resource_t *res, uint64_t bits, unsigned step, bool array)
 {
     uint64_t fit = 0;
 
     for (uint64_t left = bits; left != 0; left &= left - 1) {
-        if (watch_of(res, lowest(left))->steps[step].array == array) {
+        if (is_array_at(res, lowest(left), step) == array) {
             fit |= left & (0 - left);
         }
     }
@@ -98,17 +115,58 @@ static uint64_t that_end(const fhir_resource_t *res, uint64_t bits, unsigned ste
     uint64_t ending = 0;
 
     for (uint64_t left = bits; left != 0; left &= left - 1) {
-        if (watch_of(res, lowest(left))->n_steps == step + 1) {
+        if (watch_of(res, lowest(left))->end == step) {
             ending |= left & (0 - left);
         }
     }
     return ending;
 }
 
+/* An object begins whose members are step `step` of the bits. */
+static void begin_tests(fhir_resource_t *res, uint64_t bits, unsigned step)
+{
+    for (uint64_t left = bits & res->_facts.lens->tests; left != 0; left &= left - 1) {
+        const fhir_watch_t *watch = watch_of(res, lowest(left));
+        fhir_match_t *match = &res->_matches[lowest(left)];
+
+        if (watch->place->steps.filter + 1 == step) {
+            match->filter = FHIR_NOT_MET;
+            match->found = false;
+        }
+        if (watch->end == step) {
+            fhir_match_open(match);
+        }
+    }
+}
+
+/* Such an object ends. What lies inside a filtered object counts once that has turned out to be one
+ * that does. */
+static void end_tests(fhir_resource_t *res, uint64_t bits, unsigned step)
+{
+    for (uint64_t left = bits & res->_facts.lens->tests; left != 0; left &= left - 1) {
+        const fhir_watch_t *watch = watch_of(res, lowest(left));
+        fhir_match_t *match = &res->_matches[lowest(left)];
+        bool filtered = watch->place->steps.filter != FHIR_PATH_NO_FILTER;
+
+        if (watch->end == step) {
+            fhir_fact_t fact = fhir_match_close(watch->test, watch->place, match);
+
+            match->found = match->found || (filtered && fact == FHIR_MET);
+            note(res, left & (0 - left), filtered && fact == FHIR_MET ? FHIR_NOT_MET : fact);
+        }
+        if (filtered && watch->place->steps.filter + 1 == step && match->found) {
+            note(res, left & (0 - left), (fhir_fact_t) match->filter);
+        }
+    }
+}
+
 static void use_lens(fhir_resource_t *res, const fhir_lens_t *lens)
 {
     res->_facts.lens = lens;
     res->_frames[0].bits = lens_mask(lens);
+    if (lens != NULL) {
+        begin_tests(res, res->_frames[0].bits, 0);
+    }
 }
 
 /* resourceType was read. The lens follows from it, unless what it watches may have passed already.
@@ -126,7 +184,8 @@ static void type_read(fhir_resource_t *res)
     }
     lens =
         facts->type != NULL && res->_lookup != NULL ? res->_lookup(res->_ctx, facts->type) : NULL;
-    facts->type_late = res->_other_first && lens_mask(lens) != 0;
+    facts->type_late = (res->_other_first && lens_mask(lens) != 0) ||
+                       (res->_id_first && lens != NULL && lens->watches_id);
     if (!facts->type_late) {
         use_lens(res, lens);
     }
@@ -161,21 +220,52 @@ static unsigned slot_of(const fhir_resource_t *res, base_span_t name)
     return SLOT_NONE;
 }
 
+static bool is_filter_name(const fhir_watch_t *watch, unsigned step, base_span_t name)
+{
+    return is_test(watch) && watch->place->steps.filter != FHIR_PATH_NO_FILTER &&
+           watch->place->steps.filter + 1 == step &&
+           base_span_eq(watch->place->steps.filter_name, name);
+}
+
+/* Whether the member of that name is the next of the bit's path, or a leaf of it. */
+static bool leads_on(fhir_resource_t *res, unsigned bit, unsigned step, base_span_t name)
+{
+    const fhir_watch_t *watch = watch_of(res, bit);
+
+    if (step < watch->n_steps) {
+        return base_span_eq(watch->steps[step].name, name);
+    }
+    return fhir_match_leaf(watch->place, name, &res->_matches[bit]);
+}
+
+static void name_first(fhir_resource_t *res)
+{
+    if (res->_frames_n > 1 || res->_typed || res->_slot == SLOT_TYPE) {
+        return;
+    }
+    if (res->_slot == SLOT_ID) {
+        res->_id_first = true;
+    } else {
+        res->_other_first = true;
+    }
+}
+
 static void take_name(fhir_resource_t *res, base_span_t name)
 {
     const fhir_frame_t *frame = &res->_frames[res->_frames_n - 1];
 
     res->_next = 0;
+    res->_filters = 0;
     for (uint64_t left = frame->bits; left != 0; left &= left - 1) {
-        if (base_span_eq(watch_of(res, lowest(left))->steps[frame->step].name, name)) {
+        if (is_filter_name(watch_of(res, lowest(left)), frame->step, name)) {
+            res->_filters |= left & (0 - left);
+        } else if (leads_on(res, lowest(left), frame->step, name)) {
             res->_next |= left & (0 - left);
         }
     }
     res->_slot = slot_of(res, name);
-    if (res->_frames_n == 1 && res->_slot != SLOT_TYPE && res->_slot != SLOT_ID && !res->_typed) {
-        res->_other_first = true;
-    }
-    if (res->_next == 0 && res->_slot == SLOT_NONE) {
+    name_first(res);
+    if (res->_next == 0 && res->_filters == 0 && res->_slot == SLOT_NONE) {
         base_json_skip(res->_json);
     }
 }
@@ -259,6 +349,9 @@ static void take_object(fhir_resource_t *res, uint64_t bits, unsigned step, bool
         return;
     }
     push(res, fit, step + 1, false, meta);
+    if (fit != 0) {
+        begin_tests(res, fit, step + 1);
+    }
 }
 
 static void take_array(fhir_resource_t *res, uint64_t bits, unsigned step, bool element)
@@ -277,6 +370,40 @@ static void take_array(fhir_resource_t *res, uint64_t bits, unsigned step, bool 
     push(res, fit, step, true, false);
 }
 
+/* A value that has come to a leaf of a test. */
+static void test_value(fhir_resource_t *res, unsigned bit, fhir_leaf_json_t json, base_span_t text)
+{
+    const fhir_watch_t *watch = watch_of(res, bit);
+
+    if (fhir_match_value(watch->test, watch->place, json, text, &res->_matches[bit]) ==
+        FHIR_UNKNOWN) {
+        note(res, UINT64_C(1) << bit, FHIR_UNKNOWN);
+    }
+}
+
+/* A null among the values of an array stands for one that has extensions only (R4
+ * json.html#primitive). */
+static uint64_t that_take_null(const fhir_resource_t *res, uint64_t bits, unsigned step,
+                               bool element)
+{
+    return element && res->_facts.lens != NULL ? that_end(res, bits & res->_facts.lens->tests, step)
+                                               : 0;
+}
+
+static void end_scalar(fhir_resource_t *res, base_json_event_t event, unsigned bit)
+{
+    const fhir_watch_t *watch = watch_of(res, bit);
+
+    if (!is_test(watch)) {
+        note(res, UINT64_C(1) << bit, fhir_watch_test(watch->kind)->other);
+    } else if (event == BASE_JSON_NUMBER) {
+        res->_strings |= UINT64_C(1) << bit; /* its text is still to come */
+    } else {
+        test_value(res, bit, FHIR_LEAF_BOOLEAN,
+                   event == BASE_JSON_TRUE ? BASE_SPAN("true") : BASE_SPAN("false"));
+    }
+}
+
 /* null, true, false and numbers: never what a path leads through. */
 static void take_scalar(fhir_resource_t *res, base_json_event_t event, uint64_t bits, unsigned step,
                         bool element)
@@ -284,22 +411,46 @@ static void take_scalar(fhir_resource_t *res, base_json_event_t event, uint64_t 
     uint64_t fit = event == BASE_JSON_NULL ? 0 : of_shape(res, bits, step, element);
     uint64_t ending = that_end(res, fit, step);
 
+    res->_strings = 0;
+    res->_choosing = 0;
+    res->_value_n = 0;
+    if (event == BASE_JSON_NULL) {
+        bits &= ~that_take_null(res, bits, step, element);
+    }
     note(res, bits & ~ending, FHIR_UNKNOWN);
     for (uint64_t left = ending; left != 0; left &= left - 1) {
-        note(res, left & (0 - left), fhir_watch_test(watch_of(res, lowest(left))->kind)->other);
+        end_scalar(res, event, lowest(left));
     }
     if (res->_slot != SLOT_NONE) {
         slot_is_wrong(res, res->_slot);
     }
 }
 
-static void test_string(fhir_resource_t *res, base_span_t text)
+static void choose(fhir_resource_t *res, uint64_t bits, const base_span_t *text)
+{
+    for (uint64_t left = bits; left != 0; left &= left - 1) {
+        base_span_t wanted = watch_of(res, lowest(left))->place->steps.filter_value;
+        fhir_fact_t fact = FHIR_UNKNOWN;
+
+        if (text != NULL) {
+            fact = base_span_eq(*text, wanted) ? FHIR_MET : FHIR_NOT_MET;
+        }
+        res->_matches[lowest(left)].filter = (unsigned char) fact;
+    }
+}
+
+static void test_string(fhir_resource_t *res, fhir_leaf_json_t json, base_span_t text)
 {
     for (uint64_t left = res->_strings; left != 0; left &= left - 1) {
         const fhir_watch_t *watch = watch_of(res, lowest(left));
 
-        note(res, left & (0 - left), fhir_watch_test(watch->kind)->string(watch, text));
+        if (is_test(watch)) {
+            test_value(res, lowest(left), json, text);
+        } else {
+            note(res, left & (0 - left), fhir_watch_test(watch->kind)->string(watch, text));
+        }
     }
+    choose(res, res->_choosing, &text);
 }
 
 static void string_begin(fhir_resource_t *res, uint64_t bits, unsigned step, bool element)
@@ -311,41 +462,58 @@ static void string_begin(fhir_resource_t *res, uint64_t bits, unsigned step, boo
         slot_is_wrong(res, res->_slot);
     }
     res->_strings = ending;
+    res->_choosing = element ? 0 : res->_filters;
     res->_text = text_of(res, res->_slot);
     res->_value_n = 0;
 }
 
-/* A string in one part is tested where it stands, another in the buffer. */
-static void string_part(fhir_resource_t *res, bool whole)
+/* Nobody can say what is longer than the buffer. */
+static void give_up(fhir_resource_t *res)
+{
+    note(res, res->_strings, FHIR_UNKNOWN);
+    choose(res, res->_choosing, NULL);
+    res->_strings = 0;
+    res->_choosing = 0;
+}
+
+/* A string or number in one part is tested where it stands, another in the buffer. */
+static void value_part(fhir_resource_t *res, fhir_leaf_json_t json, bool whole)
 {
     base_span_t part = res->_json->text;
     base_span_t text = part;
 
-    if (res->_text != NULL) {
-        text_add(res->_text, part);
-    }
-    if (res->_strings != 0 && (!whole || part.n > FHIR_VALUE_MAX)) {
+    if ((res->_strings | res->_choosing) != 0 && (!whole || part.n > FHIR_VALUE_MAX)) {
         if (part.n > FHIR_VALUE_MAX - res->_value_n) {
-            note(res, res->_strings, FHIR_UNKNOWN);
-            res->_strings = 0;
+            give_up(res);
         } else if (part.n > 0) {
             memcpy(res->_value + res->_value_n, part.p, part.n);
             res->_value_n += part.n;
         }
         text = base_span_make(res->_value, res->_value_n);
     }
-    if (!res->_json->last) {
-        return;
+    if (res->_json->last) {
+        test_string(res, json, text);
     }
-    test_string(res, text);
-    if (res->_slot == SLOT_TYPE) {
+}
+
+static void string_part(fhir_resource_t *res, bool whole)
+{
+    if (res->_text != NULL) {
+        text_add(res->_text, res->_json->text);
+    }
+    value_part(res, FHIR_LEAF_STRING, whole);
+    if (res->_json->last && res->_slot == SLOT_TYPE) {
         type_read(res);
     }
 }
 
 static void pop(fhir_resource_t *res)
 {
-    res->_frames_n--;
+    const fhir_frame_t *frame = &res->_frames[--res->_frames_n];
+
+    if (!frame->array && frame->bits != 0) {
+        end_tests(res, frame->bits, frame->step);
+    }
     res->_done = res->_frames_n == 0;
 }
 
@@ -359,6 +527,9 @@ static void take_value(fhir_resource_t *res, base_json_event_t event, bool first
 
     if (element) {
         res->_slot = SLOT_NONE;
+    } else if (event != BASE_JSON_STRING) {
+        /* Only a string can say which objects count. */
+        choose(res, res->_filters, NULL);
     }
     switch (event) {
     case BASE_JSON_OBJECT:
@@ -376,6 +547,9 @@ static void take_value(fhir_resource_t *res, base_json_event_t event, bool first
     default:
         if (first_part) {
             take_scalar(res, event, bits, step, element);
+        }
+        if (event == BASE_JSON_NUMBER) {
+            value_part(res, FHIR_LEAF_NUMBER, first_part && res->_json->last);
         }
         break;
     }

@@ -10,10 +10,9 @@
 #define FHIR_RESOURCE_H
 
 #include "base/base_json.h"
+#include "fhir/fhir_fact.h"
 #include "fhir/fhir_lens.h"
-
-/* Three values: unknown never permits. */
-typedef enum { FHIR_NOT_MET, FHIR_MET, FHIR_UNKNOWN } fhir_fact_t;
+#include "fhir/fhir_match.h"
 
 #define FHIR_TEXT_MAX 64
 
@@ -62,7 +61,7 @@ typedef struct {
 #define FHIR_FRAMES_MAX (2 * FHIR_LENS_STEPS + 2)
 #define FHIR_VALUE_MAX  2048 /* bytes of a string that is compared; a longer one is unknown */
 
-/* Reading state, about 3 KB; its members are the reader's own. */
+/* Reading state, about 6 KB; its members are the reader's own. */
 typedef struct {
     base_json_t *_json;
     base_json_t _own;
@@ -76,17 +75,21 @@ typedef struct {
     bool _done;
     bool _typed;       /* resourceType was read */
     bool _other_first; /* a member that may be watched came before it */
+    bool _id_first;    /* so did the id */
     fhir_frame_t _frames[FHIR_FRAMES_MAX];
     unsigned _frames_n;
     uint64_t _next;     /* bits of the member whose value comes next */
     unsigned _slot;     /* what else that member is */
-    uint64_t _strings;  /* bits that compare the string being read */
+    uint64_t _filters;  /* bits that choose by the member whose value comes next */
+    uint64_t _strings;  /* bits that compare the string or number being read */
+    uint64_t _choosing; /* bits that choose by it */
     fhir_text_t *_text; /* where the string being read is also kept, or NULL */
     size_t _key_n; /* bytes of the name that is being read in parts; more than fit: a name nobody
                       watches */
     size_t _value_n;
     unsigned char _key[FHIR_TEXT_MAX];
     unsigned char _value[FHIR_VALUE_MAX];
+    fhir_match_t _matches[FHIR_LENS_BITS]; /* each begun when its object is */
 } fhir_resource_t;
 
 /*
