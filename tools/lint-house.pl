@@ -21,7 +21,7 @@ my %may = (
     oauth => [qw(base jose jansson)],
     smart => [qw(base fhir)],
 );
-my %also = ('src/fhir/fhir_patch.c' => ['jansson']);
+my %also = ('src/fhir/fhir_patch.c' => ['jansson'], 'src/jose/jose_assertion.c' => ['libjwt']);
 
 # What a pure room never calls: clocks, I/O, logging, the environment, chance, the process.
 my $impure = qr/^(?:
@@ -110,6 +110,7 @@ sub whose {
     # openssl/crypto.h brings pthread.h along
     return 'openssl' if $name =~ m{^openssl/|^(?:pthread|sched)\.h$};
     return 'jansson' if $name =~ /^jansson(?:_config)?\.h$/;
+    return 'libjwt'  if $name eq 'jwt.h';
     return $name;
 }
 

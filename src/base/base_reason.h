@@ -42,10 +42,12 @@
     X(BASE_TOKEN_KIND,             "token_kind",             401, "login",   "invalid_token", CLIENT, "The access token is not valid.") \
     X(BASE_TOKEN_BOUND,            "token_bound",            401, "login",   "invalid_token", CLIENT, "The access token is bound to a key that cannot be proven here.") \
     X(BASE_TOKEN_SCOPES,           "token_scopes",           401, "login",   "invalid_token", CLIENT, "The access token carries too many scopes.") \
+    X(BASE_TOKEN_INACTIVE,         "token_inactive",         401, "login",   "invalid_token", CLIENT, "The access token is not valid.") \
     X(BASE_REQUIRE_401,            "require_401",            401, "login",   "invalid_token", CLIENT, "The access token does not meet a requirement of this service.") \
     X(BASE_REQUIRE_403,            "require_403",            403, "forbidden", "insufficient_scope", CLIENT, "The access token does not meet a requirement of this service.") \
     /* our own state */ \
     X(BASE_KEYS_UNAVAILABLE,       "keys_unavailable",       503, "transient", "", SERVICE, "Access tokens cannot be verified at the moment.") \
+    X(BASE_INTROSPECTION_FAILED,   "introspection_failed",   503, "transient", "", SERVICE, "Access tokens cannot be verified at the moment.") \
     X(BASE_TOO_MANY_WAITING,       "too_many_waiting",       503, "transient", "", SERVICE, "Access tokens cannot be verified at the moment.") \
     X(BASE_VERIFY_BUDGET,          "verify_budget",          503, "throttled", "", SERVICE, "Access tokens cannot be verified at the moment.") \
     X(BASE_ISSUER_UNKNOWN,         "issuer_unknown",         503, "transient", "", CONFIG, "This service is not configured for the request.") \
@@ -87,7 +89,7 @@
     X(BASE_PATIENT_MISSING,        "patient_missing",        403, "forbidden", "insufficient_scope", CLIENT, "The access token has no patient in context.") \
     X(BASE_USER_UNKNOWN,           "user_unknown",           403, "forbidden", "insufficient_scope", CLIENT, "The access token does not say who the user is.") \
     X(BASE_USER_REFUSED,           "user_refused",           403, "forbidden", "insufficient_scope", CLIENT, "The access token's user scopes are not honoured for this kind of user.") \
-    X(BASE_SCOPE_CONSTRAINED,      "scope_constrained",      403, "forbidden", "insufficient_scope", CLIENT, "The access token's scopes are constrained in a way that is not enforced here yet.") \
+    X(BASE_SCOPE_CONSTRAINED,      "scope_constrained",      403, "forbidden", "insufficient_scope", CLIENT, "The access token's scopes are constrained in a way that is not enforced here.") \
     X(BASE_OTHER_PATIENT,          "other_patient",          403, "forbidden", "insufficient_scope", CLIENT, "The request names a patient who is not the patient in context.") \
     X(BASE_TYPE_NOT_PATIENT_LEVEL, "type_not_patient_level", 403, "forbidden", "insufficient_scope", CLIENT, "This resource type cannot be reached with patient-level scopes.") \
     X(BASE_PATIENT_WRITE,          "patient_write",          403, "forbidden", "insufficient_scope", CLIENT, "Writing with patient-level scopes is not supported here.") \

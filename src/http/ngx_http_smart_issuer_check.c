@@ -17,6 +17,8 @@ static char *ngx_http_smart_check_keys(ngx_conf_t *cf,
     ngx_http_smart_issuer_t *issuer);
 static char *ngx_http_smart_check_files(ngx_conf_t *cf,
     ngx_http_smart_issuer_t *issuer);
+static char *ngx_http_smart_check_pems(ngx_conf_t *cf,
+    ngx_http_smart_issuer_t *issuer);
 static char *ngx_http_smart_check_state(ngx_conf_t *cf,
     ngx_http_smart_issuer_t *issuer);
 static char *ngx_http_smart_check_url(ngx_conf_t *cf,
@@ -164,8 +166,6 @@ ngx_http_smart_check_keys(ngx_conf_t *cf, ngx_http_smart_issuer_t *issuer)
 static char *
 ngx_http_smart_check_files(ngx_conf_t *cf, ngx_http_smart_issuer_t *issuer)
 {
-    ngx_str_t  crl;
-
     if (issuer->jwks_file.len) {
 
         if (ngx_http_smart_check_read(cf, &issuer->jwks_file, "jwks_file",
@@ -189,6 +189,15 @@ ngx_http_smart_check_files(ngx_conf_t *cf, ngx_http_smart_issuer_t *issuer)
     {
         return NGX_CONF_ERROR;
     }
+
+    return ngx_http_smart_check_pems(cf, issuer);
+}
+
+
+static char *
+ngx_http_smart_check_pems(ngx_conf_t *cf, ngx_http_smart_issuer_t *issuer)
+{
+    ngx_str_t  crl;
 
     if (issuer->trusted_certificate.len) {
 

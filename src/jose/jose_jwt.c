@@ -262,6 +262,15 @@ base_reason_t jose_jwt_check_times(const jose_jwt_t *jwt, const jose_jwt_rules_t
     return BASE_OK;
 }
 
+/* What is wrong with claims that are one strict object, iss and aud aside. */
+static base_reason_t check_kind(const jose_member_t *claims)
+{
+    if (is_other_kind(claims)) {
+        return BASE_TOKEN_KIND;
+    }
+    return is_present(&claims[C_CNF]) ? BASE_TOKEN_BOUND : BASE_OK;
+}
+
 static base_reason_t check_claims(const jose_member_t *claims, const jose_jwt_rules_t *rules,
                                   int64_t now, jose_jwt_t *out)
 {
@@ -276,14 +285,48 @@ static base_reason_t check_claims(const jose_member_t *claims, const jose_jwt_ru
     if (!is_issuer(&claims[C_ISS], rules)) {
         return BASE_TOKEN_ISSUER;
     }
-    if (is_other_kind(claims)) {
-        return BASE_TOKEN_KIND;
+    reason = check_kind(claims);
+    if (reason == BASE_OK) {
+        reason = jose_jwt_check_times(out, rules, now);
     }
-    if (is_present(&claims[C_CNF])) {
-        return BASE_TOKEN_BOUND;
-    }
-    reason = jose_jwt_check_times(out, rules, now);
     return reason == BASE_OK ? check_audience(&claims[C_AUD], rules, out) : reason;
+}
+
+static base_reason_t check_answer(const jose_member_t *claims, const jose_jwt_rules_t *rules,
+                                  int64_t now, jose_jwt_t *out)
+{
+    base_reason_t reason = read_times(claims, rules, out);
+
+    if (reason != BASE_OK) {
+        return reason;
+    }
+    if (is_present(&claims[C_ISS]) && !is_issuer(&claims[C_ISS], rules)) {
+        return BASE_TOKEN_ISSUER;
+    }
+    reason = check_kind(claims);
+    if (reason == BASE_OK) {
+        reason = jose_jwt_check_times(out, rules, now);
+    }
+    if (reason == BASE_OK && is_present(&claims[C_AUD])) {
+        reason = check_audience(&claims[C_AUD], rules, out);
+    }
+    return reason;
+}
+
+base_reason_t jose_jwt_check_answer(base_span_t payload, const jose_jwt_rules_t *rules, int64_t now,
+                                    base_arena_t *arena, jose_jwt_t *out)
+{
+    jose_member_t claims[C_COUNT];
+    base_reason_t reason = read_claims(payload, claims, arena);
+
+    *out = (jose_jwt_t){0};
+    if (reason == BASE_OK) {
+        reason = check_answer(claims, rules, now, out);
+    }
+    if (reason == BASE_OK) {
+        out->payload = payload;
+    }
+    return reason;
 }
 
 base_reason_t jose_jwt_check(const jose_jws_t *jws, const jose_jwk_set_t *set,

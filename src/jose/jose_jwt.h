@@ -74,6 +74,13 @@ base_reason_t jose_jwt_check(const jose_jws_t *jws, const jose_jwk_set_t *set,
                              jose_jwt_t *out);
 
 /*
+ * The claims of a token that its issuer vouches for instead of a signature (an introspection answer, RULES H8): everything that jose_jwt_check looks
+ * at in claims, but iss and aud only where they are present, and no profile of RFC 9068. `payload` must live as long as *out.
+ */
+base_reason_t jose_jwt_check_answer(base_span_t payload, const jose_jwt_rules_t *rules, int64_t now,
+                                    base_arena_t *arena, jose_jwt_t *out);
+
+/*
  * The times of a token that was checked before, again: for each use of a cached one (threats
  * section 5). Expired: now >= exp + leeway. Not yet valid: now + leeway < nbf or iat. Too old:
  * now > iat + max_token_age + leeway.

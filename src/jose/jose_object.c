@@ -197,7 +197,11 @@ static base_reason_t read_value(reader_t *reader, jose_member_t *member)
         member->kind = JOSE_VALUE_OTHER;
         return BASE_OK;
     case BASE_JSON_TRUE:
+        member->kind = JOSE_VALUE_TRUE;
+        return BASE_OK;
     case BASE_JSON_FALSE:
+        member->kind = JOSE_VALUE_FALSE;
+        return BASE_OK;
     case BASE_JSON_NULL:
         member->kind = JOSE_VALUE_OTHER;
         return BASE_OK;

@@ -24,7 +24,9 @@ typedef enum {
     JOSE_VALUE_STRING,
     JOSE_VALUE_NUMBER,
     JOSE_VALUE_STRINGS, /* an array, maybe empty, of nothing but strings */
-    JOSE_VALUE_OTHER    /* present, and none of these */
+    JOSE_VALUE_TRUE,
+    JOSE_VALUE_FALSE,
+    JOSE_VALUE_OTHER /* present, and none of these */
 } jose_value_t;
 
 /*

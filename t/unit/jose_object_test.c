@@ -48,8 +48,8 @@ static void test_kinds(void)
         {"{\"a\":{}}", JOSE_VALUE_OTHER},
         {"{\"a\":{\"b\":1}}", JOSE_VALUE_OTHER},
         {"{\"a\":null}", JOSE_VALUE_OTHER},
-        {"{\"a\":true}", JOSE_VALUE_OTHER},
-        {"{\"a\":false}", JOSE_VALUE_OTHER},
+        {"{\"a\":true}", JOSE_VALUE_TRUE},
+        {"{\"a\":false}", JOSE_VALUE_FALSE},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
