@@ -60,15 +60,15 @@ unsigned fhir_lens_bits(const fhir_lens_t *lens)
 static bool read_steps(base_arena_t *arena, const char *path, const char *inner,
                        fhir_watch_t *watch)
 {
-    fhir_steps_t steps;
+    fhir_steps_t *steps = base_arena_alloc(arena, sizeof(*steps));
 
-    if (!fhir_path_read(path, arena, &steps) || steps.filter != FHIR_PATH_NO_FILTER ||
-        (inner != NULL && !fhir_path_add(&steps, inner))) {
+    if (steps == NULL || !fhir_path_read(path, steps) || steps->filter != FHIR_PATH_NO_FILTER ||
+        (inner != NULL && !fhir_path_add(steps, inner))) {
         return false;
     }
-    watch->steps = steps.steps;
-    watch->n_steps = steps.n;
-    watch->end = steps.n - 1;
+    watch->steps = steps->steps;
+    watch->n_steps = steps->n;
+    watch->end = steps->n - 1;
     return true;
 }
 

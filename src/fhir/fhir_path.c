@@ -77,22 +77,18 @@ static bool take_step(base_span_t *rest, fhir_steps_t *steps)
     return true;
 }
 
-bool fhir_path_read(const char *text, base_arena_t *arena, fhir_steps_t *steps)
+bool fhir_path_read(const char *text, fhir_steps_t *steps)
 {
     base_span_t rest = base_span_of(text);
 
     memset(steps, 0, sizeof(*steps));
     steps->filter = FHIR_PATH_NO_FILTER;
-    steps->steps = base_arena_array(arena, FHIR_PATH_STEPS, sizeof(fhir_step_t));
-    if (steps->steps == NULL || rest.p == NULL) {
-        return false;
-    }
     while (rest.p != NULL) {
         if (!take_step(&rest, steps)) {
             return false;
         }
     }
-    return true;
+    return steps->n > 0;
 }
 
 bool fhir_path_add(fhir_steps_t *steps, const char *step)

@@ -5,7 +5,6 @@
 #ifndef FHIR_PATH_H
 #define FHIR_PATH_H
 
-#include "base/base_arena.h"
 #include "fhir/fhir_definitions.h"
 
 #define FHIR_PATH_STEPS     12
@@ -17,7 +16,7 @@ typedef struct {
 } fhir_step_t;
 
 typedef struct {
-    fhir_step_t *steps; /* FHIR_PATH_STEPS of room */
+    fhir_step_t steps[FHIR_PATH_STEPS];
     unsigned n;
     unsigned filter; /* the step whose objects are filtered, or FHIR_PATH_NO_FILTER */
     base_span_t filter_name;
@@ -25,10 +24,10 @@ typedef struct {
 } fhir_steps_t;
 
 /*
- * Reads a path text. False: it has "[n]", a second filter, more steps than fit, anything else that is
- * none of the notation, or memory is short. The text must outlive the steps.
+ * Reads a path text. False: it has "[n]", a second filter, more steps than fit, or anything else that
+ * is none of the notation. The text must outlive the steps.
  */
-bool fhir_path_read(const char *text, base_arena_t *arena, fhir_steps_t *steps);
+bool fhir_path_read(const char *text, fhir_steps_t *steps);
 
 /* One step more: a name, "[]" behind it or not. False: no room. */
 bool fhir_path_add(fhir_steps_t *steps, const char *step);

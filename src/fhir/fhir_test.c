@@ -267,12 +267,23 @@ static fhir_test_reason_t read_alternative(struct fhir_test_s *test, base_span_t
                              : readers[test->kind](test, text, bit, arena, alternative);
 }
 
+/* At least as many as there are. */
+static size_t alternatives_in(base_span_t value)
+{
+    size_t n = 1;
+
+    for (size_t i = 0; i < value.n && n < FHIR_TEST_ALTERNATIVES; i++) {
+        n += value.p[i] == ',' ? 1 : 0;
+    }
+    return n;
+}
+
 static fhir_test_reason_t read_value(struct fhir_test_s *test, base_span_t value,
                                      base_arena_t *arena)
 {
     base_span_t rest = value;
     fhir_alternative_t *rows =
-        base_arena_array(arena, FHIR_TEST_ALTERNATIVES, sizeof(fhir_alternative_t));
+        base_arena_array(arena, alternatives_in(value), sizeof(fhir_alternative_t));
 
     if (rows == NULL) {
         return FHIR_TEST_NO_MEMORY;
@@ -312,7 +323,7 @@ static fhir_test_reason_t read_paths(struct fhir_test_s *test, base_arena_t *are
     for (unsigned i = 0; i < paths->n; i++) {
         bool is_blind;
 
-        if (!fhir_test_place(&paths->rows[i], test->kind, arena, &places[i], &is_blind)) {
+        if (!fhir_test_place(&paths->rows[i], test->kind, &places[i], &is_blind)) {
             return FHIR_TEST_PATHS;
         }
         blind += is_blind ? 1 : 0;

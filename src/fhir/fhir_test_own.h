@@ -73,8 +73,7 @@ struct fhir_test_s {
     uint64_t any_code;   /* `system|`; a quantity without a unit */
 };
 
-/* The place of one path; false: the path cannot be watched, or memory is short. *blind: only UNKNOWN can come of it. */
-bool fhir_test_place(const fhir_path_t *path, fhir_kind_t kind, base_arena_t *arena,
-                     fhir_place_t *place, bool *blind);
+/* The place of one path; false: it cannot be watched. *blind: only UNKNOWN can come of it. */
+bool fhir_test_place(const fhir_path_t *path, fhir_kind_t kind, fhir_place_t *place, bool *blind);
 
 #endif

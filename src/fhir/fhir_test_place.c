@@ -156,14 +156,13 @@ static bool place_primitive(const char *datatype, fhir_kind_t kind, fhir_place_t
     return place_leaf(place, FHIR_ROLE_BLIND, FHIR_LEAF_STRING);
 }
 
-bool fhir_test_place(const fhir_path_t *path, fhir_kind_t kind, base_arena_t *arena,
-                     fhir_place_t *place, bool *blind)
+bool fhir_test_place(const fhir_path_t *path, fhir_kind_t kind, fhir_place_t *place, bool *blind)
 {
     const char *datatype = path->datatype != NULL ? path->datatype : "";
 
     memset(place, 0, sizeof(*place));
     *blind = false;
-    if (!fhir_path_read(path->text, arena, &place->steps)) {
+    if (!fhir_path_read(path->text, &place->steps)) {
         return false;
     }
     place->target = base_span_of(path->target);

@@ -252,9 +252,10 @@ fhir_fact_t fhir_when_compare(fhir_prefix_t prefix, const fhir_when_t *asked,
     case FHIR_PREFIX_LT:
         return not(le(&asked->low, &value->low));
     case FHIR_PREFIX_GE:
-        return either(not(le(&value->high, &asked->high)), within(asked, value));
+        /* gt or eq, said so that nothing is unknown which need not be */
+        return either(not(le(&value->high, &asked->high)), le(&asked->low, &value->low));
     case FHIR_PREFIX_LE:
-        return either(not(le(&asked->low, &value->low)), within(asked, value));
+        return either(not(le(&asked->low, &value->low)), le(&value->high, &asked->high));
     case FHIR_PREFIX_SA:
         return le(&asked->high, &value->low);
     case FHIR_PREFIX_EB:
