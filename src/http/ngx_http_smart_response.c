@@ -59,7 +59,8 @@ ngx_http_smart_response_init(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_smart_early_hints_filter(ngx_http_request_t *r)
 {
-    return ngx_http_smart_find(r) ? NGX_OK : ngx_http_next_early_hints_filter(r);
+    return ngx_http_smart_find(r) ? NGX_OK
+                                  : ngx_http_next_early_hints_filter(r);
 }
 
 #endif
