@@ -302,18 +302,24 @@ static void print_check(const smart_check_t *check, const smart_policy_t *policy
     base_span_t ids[SMART_CONFINED_MAX * SMART_PATIENTS_MAX];
     size_t n = smart_cover_patients(&check->cover, ids), i;
 
-    (void) printf("checks   %s %s that belongs to",
+    (void) printf("checks   %s %s",
                   check->kind == SMART_CHECK_INSTANCE ? "the answer is this"
                                                       : "each match is of type",
                   check->cover.type->name);
     for (i = 0; i < n; i++) {
-        print_span(i == 0 ? " Patient/" : " or Patient/", ids[i]);
+        print_span(i == 0 ? " that belongs to Patient/" : " or Patient/", ids[i]);
     }
-    (void) printf(" (%s membership); else %s\n",
-                  check->cover.rule == FHIR_FORMAL ? "formal" : "strict",
-                  check->kind == SMART_CHECK_SEARCHSET ? "502"
-                  : policy->hide_existence             ? "404"
-                                                       : "403");
+    if (n > 0) {
+        (void) printf(" (%s membership)",
+                      check->cover.rule == FHIR_FORMAL ? "formal" : "strict");
+    }
+    if (smart_cover_is_constrained(&check->cover)) {
+        (void) fputs(n > 0 ? ", or as a scope's constraint says" : " as a scope's constraint says",
+                     stdout);
+    }
+    (void) printf("; else %s\n", check->kind == SMART_CHECK_SEARCHSET ? "502"
+                                : policy->hide_existence             ? "404"
+                                                                     : "403");
 }
 
 static void print_explanation(stage_t *stage, smart_step_t step)

@@ -47,6 +47,7 @@ static void oblige(decision_t *d, unsigned obligations, smart_check_kind_t kind,
     check->kind = kind;
     check->cover = *cover;
     check->id = d->request->id;
+    check->grants = d->grants;
 }
 
 /* _format and _pretty change no permission (B14). */
@@ -130,7 +131,7 @@ static bool parameters_allowed(decision_t *d, bool filters)
 static bool names_other_patient(const decision_t *d, const smart_cover_t *cover)
 {
     return strcmp(d->request->type->name, "Patient") == 0 && !cover->linked &&
-           !smart_cover_has_patient(cover, d->request->id);
+           smart_cover_is_confined(cover) && !smart_cover_has_patient(cover, d->request->id);
 }
 
 static void decide_instance(decision_t *d)
@@ -197,9 +198,7 @@ static bool item_is_other(const decision_t *d, const smart_cover_t *cover, const
     const fhir_parameter_t *parameter =
         fhir_parameter_find(d->policy->definitions, d->request->type, item->code);
     base_span_t rest = item->value, part;
-    bool subject = strcmp(cover->type->name, "Patient") == 0
-                       ? base_span_is(item->code, "_id")
-                       : fhir_parameter_is_subject(cover->type, item->code);
+    bool subject = smart_cover_is_subject(cover->type, item->code);
 
     while (subject && rest.p != NULL) {
         part = fhir_query_split(&rest);
@@ -247,7 +246,7 @@ static void decide_search(decision_t *d)
         allow(d, "L2");
         return;
     }
-    if (searches_other_patient(d, &cover)) {
+    if (smart_cover_is_confined(&cover) && searches_other_patient(d, &cover)) {
         refuse(d, BASE_OTHER_PATIENT, "C15");
         return;
     }
@@ -255,7 +254,7 @@ static void decide_search(decision_t *d)
         refuse(d, BASE_PARAMETER_REFUSED, "L9");
         return;
     }
-    if (fhir_compartment_parameter(d->request->type) == NULL) {
+    if (smart_cover_is_confined(&cover) && smart_cover_parameter(d->request->type) == NULL) {
         refuse(d, BASE_NOT_NARROWABLE, "C19");
         return;
     }
@@ -290,7 +289,8 @@ static void decide_write(decision_t *d)
         return;
     }
     if (!smart_cover_is_true(&cover)) {
-        refuse(d, BASE_PATIENT_WRITE, "D10");
+        refuse(d, smart_cover_is_confined(&cover) ? BASE_PATIENT_WRITE : BASE_SCOPE_CONSTRAINED,
+               smart_cover_is_confined(&cover) ? "D10" : "E5");
         return;
     }
     if (!smart_cover_is_true(&read)) {

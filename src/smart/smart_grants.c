@@ -11,11 +11,19 @@ typedef struct {
     smart_confinement_t who;
 } confined_t;
 
+/* An alternative and the one after it: how many there are is known when all are compiled. */
+typedef struct link_s {
+    smart_alternative_t alternative;
+    struct link_s *next;
+} link_t;
+
 struct smart_grants_s {
     const smart_policy_t *policy;
     smart_base_t base;
     fhir_type_set_t granted[SMART_LETTERS]; /* unconditionally */
     confined_t confined[SMART_CONFINED_MAX];
+    const smart_alternative_t *alternative;
+    size_t alternative_n;
     const smart_scope_t *scope;
     smart_scope_state_t *state;
     size_t scope_n;
@@ -26,6 +34,16 @@ typedef struct {
     smart_scope_state_t refused; /* GOOD: not */
     bool confined;
 } user_rule_t;
+
+/* Grants in the making. */
+typedef struct {
+    smart_grants_t *grants;
+    const smart_claims_t *claims;
+    user_rule_t user;
+    base_arena_t *arena;
+    link_t *first;
+    link_t **last;
+} making_t;
 
 static void set_unite(fhir_type_set_t *to, fhir_type_set_t more)
 {
@@ -207,28 +225,22 @@ static smart_scope_state_t scope_types(const smart_scope_t *scope,
     return SMART_SCOPE_GOOD;
 }
 
-/* A grant confined to patients: members of their compartment; shared types to read and search (D8), Endpoint only by name (D5). */
-static void grant_confined(smart_grants_t *grants, unsigned by, unsigned letters,
-                           fhir_type_set_t types, bool named)
+static bool set_is_empty(fhir_type_set_t set)
 {
-    fhir_type_set_t members = set_both(types, grants->policy->members);
+    return fhir_type_set_is_empty(&set);
+}
+
+static fhir_type_set_t shared_types(const smart_grants_t *grants, fhir_type_set_t types, bool named)
+{
     fhir_type_set_t shared = set_both(types, grants->policy->shared);
-    unsigned at;
 
     if (!named) {
         set_without(&shared, grants->policy->definitions, "Endpoint");
     }
-    for (at = 0; at < SMART_LETTERS; at++) {
-        if ((letters & (1u << at)) == 0) {
-            continue;
-        }
-        set_unite(&grants->confined[by].types[at], members);
-        if (((1u << at) & (SMART_R | SMART_S)) != 0) {
-            set_unite(&grants->granted[at], shared);
-        }
-    }
+    return shared;
 }
 
+/* Types by type scope alone. */
 static void grant_all(smart_grants_t *grants, unsigned letters, fhir_type_set_t types)
 {
     unsigned at;
@@ -240,6 +252,128 @@ static void grant_all(smart_grants_t *grants, unsigned letters, fhir_type_set_t 
     }
 }
 
+/* A grant confined to patients: members of their compartment; shared types to read and search (D8), Endpoint only by name (D5). */
+static void grant_confined(smart_grants_t *grants, unsigned by, unsigned letters,
+                           fhir_type_set_t types, bool named)
+{
+    fhir_type_set_t members = set_both(types, grants->policy->members);
+    unsigned at;
+
+    for (at = 0; at < SMART_LETTERS; at++) {
+        if ((letters & (1u << at)) != 0) {
+            set_unite(&grants->confined[by].types[at], members);
+        }
+    }
+    grant_all(grants, letters & (SMART_R | SMART_S), shared_types(grants, types, named));
+}
+
+static bool add_alternative(making_t *m, const smart_confinement_t *who, unsigned letters,
+                            fhir_type_set_t types, const smart_constraint_t *constraint)
+{
+    link_t *link;
+
+    if (letters == 0 || set_is_empty(types)) {
+        return true;
+    }
+    link = base_arena_alloc(m->arena, sizeof(*link));
+    if (link == NULL) {
+        return false;
+    }
+    link->alternative.who = who;
+    link->alternative.letters = letters;
+    link->alternative.types = types;
+    link->alternative.constraint = *constraint;
+    *m->last = link;
+    m->last = &link->next;
+    m->grants->alternative_n++;
+    return true;
+}
+
+/* The confinement of a scope: BY_PATIENT, BY_USER, or SMART_CONFINED_MAX for none. */
+static unsigned confined_by(const making_t *m, const smart_scope_t *scope)
+{
+    if (scope->context == SMART_PATIENT) {
+        return BY_PATIENT;
+    }
+    return scope->context == SMART_USER && m->user.confined ? BY_USER : SMART_CONFINED_MAX;
+}
+
+/* The same with a constraint (A20: it qualifies every letter). */
+static bool grant_constrained(making_t *m, const smart_scope_t *scope, fhir_type_set_t types,
+                              bool named, const smart_constraint_t *constraint)
+{
+    unsigned by = confined_by(m, scope);
+
+    if (by == SMART_CONFINED_MAX) {
+        return add_alternative(m, NULL, scope->letters, types, constraint);
+    }
+    return add_alternative(m, &m->grants->confined[by].who, scope->letters,
+                           set_both(types, m->grants->policy->members), constraint) &&
+           add_alternative(m, NULL, scope->letters & (SMART_R | SMART_S),
+                           shared_types(m->grants, types, named), constraint);
+}
+
+/* False when the type surely lacks the constraint's first parameter; saves compiling for it. */
+static bool may_have(const smart_scope_t *scope, const fhir_definitions_t *definitions,
+                     const fhir_type_t *type)
+{
+    base_span_t text = scope->constraint;
+    base_span_t name = base_span_sub(text, 0, base_span_find(text, '='));
+
+    return base_span_find(name, '%') < name.n || base_span_find(name, ':') < name.n ||
+           base_span_find(name, '.') < name.n ||
+           fhir_parameter_find(definitions, type, name) != NULL;
+}
+
+/* A21: by each type that has the parameters; where one has them not, nothing is granted. */
+static smart_scope_state_t grant_each(making_t *m, const smart_scope_t *scope)
+{
+    const fhir_definitions_t *definitions = m->grants->policy->definitions;
+    smart_scope_state_t state, best = SMART_SCOPE_PARAMETER_UNKNOWN;
+    smart_constraint_t constraint;
+    fhir_type_set_t one;
+    unsigned i;
+
+    for (i = 0; i < definitions->n_types; i++) {
+        if (!may_have(scope, definitions, &definitions->types[i])) {
+            continue;
+        }
+        state = smart_constraint_compile(scope->constraint, definitions, &definitions->types[i],
+                                         &m->grants->base, m->arena, &constraint);
+        if (state == SMART_SCOPE_STATE_COUNT || state == SMART_SCOPE_RESULT_PARAMETER ||
+            state == SMART_SCOPE_EXPERIMENTAL) {
+            return state;
+        }
+        if (state == SMART_SCOPE_GOOD) {
+            memset(&one, 0, sizeof(one));
+            fhir_type_set_add(&one, &definitions->types[i]);
+            if (!grant_constrained(m, scope, one, false, &constraint)) {
+                return SMART_SCOPE_STATE_COUNT;
+            }
+        }
+        best = state == SMART_SCOPE_PARAMETER_UNKNOWN || best == SMART_SCOPE_GOOD ? best : state;
+    }
+    return best;
+}
+
+static smart_scope_state_t compile_constrained(making_t *m, const smart_scope_t *scope,
+                                               fhir_type_set_t types, bool named)
+{
+    const fhir_definitions_t *definitions = m->grants->policy->definitions;
+    const fhir_type_t *type = named ? fhir_type_find(definitions, scope->type) : NULL;
+    smart_constraint_t constraint;
+    smart_scope_state_t state = smart_constraint_compile(scope->constraint, definitions, type,
+                                                         &m->grants->base, m->arena, &constraint);
+
+    if (state == SMART_SCOPE_PARAMETER_UNKNOWN && !named) {
+        return grant_each(m, scope);
+    }
+    if (state == SMART_SCOPE_GOOD && !grant_constrained(m, scope, types, named, &constraint)) {
+        return SMART_SCOPE_STATE_COUNT;
+    }
+    return state;
+}
+
 static smart_scope_state_t patient_state(const smart_grants_t *grants, const smart_claims_t *claims)
 {
     if (grants->confined[BY_PATIENT].who.n > 0) {
@@ -249,44 +383,72 @@ static smart_scope_state_t patient_state(const smart_grants_t *grants, const sma
                                                          : SMART_SCOPE_NO_PATIENT;
 }
 
-/* One scope: what it grants, or why nothing. */
-static smart_scope_state_t compile_scope(smart_grants_t *grants, const smart_claims_t *claims,
-                                         user_rule_t user, const smart_scope_t *scope)
+/* What its context asks of the token. */
+static smart_scope_state_t context_state(const making_t *m, const smart_scope_t *scope)
+{
+    if (scope->context == SMART_PATIENT) {
+        return patient_state(m->grants, m->claims);
+    }
+    return scope->context == SMART_USER ? m->user.refused : SMART_SCOPE_GOOD;
+}
+
+/* One scope: what it grants, or why nothing; SMART_SCOPE_STATE_COUNT: no memory. */
+static smart_scope_state_t compile_scope(making_t *m, const smart_scope_t *scope)
 {
     smart_scope_state_t state = scope->state;
     fhir_type_set_t types;
     bool named;
+    unsigned by = confined_by(m, scope);
 
     if (state == SMART_SCOPE_GOOD) {
-        state = scope_types(scope, grants->policy->definitions, &types, &named);
+        state = scope_types(scope, m->grants->policy->definitions, &types, &named);
     }
-    if (state == SMART_SCOPE_GOOD && scope->constraint.p != NULL) {
-        state = SMART_SCOPE_CONSTRAINED;
-    }
-    if (state == SMART_SCOPE_GOOD && scope->context == SMART_PATIENT) {
-        state = patient_state(grants, claims);
-    } else if (state == SMART_SCOPE_GOOD && scope->context == SMART_USER) {
-        state = user.refused;
+    if (state == SMART_SCOPE_GOOD) {
+        state = context_state(m, scope);
     }
     if (state != SMART_SCOPE_GOOD) {
         return state;
     }
-    if (scope->context == SMART_PATIENT) {
-        grant_confined(grants, BY_PATIENT, scope->letters, types, named);
-    } else if (scope->context == SMART_USER && user.confined) {
-        grant_confined(grants, BY_USER, scope->letters, types, named);
+    if (scope->constraint.p != NULL) {
+        return compile_constrained(m, scope, types, named);
+    }
+    if (by == SMART_CONFINED_MAX) {
+        grant_all(m->grants, scope->letters, types);
     } else {
-        grant_all(grants, scope->letters, types);
+        grant_confined(m->grants, by, scope->letters, types, named);
     }
     return SMART_SCOPE_GOOD;
+}
+
+static bool compile_scopes(making_t *m)
+{
+    smart_grants_t *grants = m->grants;
+    smart_alternative_t *alternative;
+    const link_t *link;
+    size_t i;
+
+    for (i = 0; i < grants->scope_n; i++) {
+        grants->state[i] = compile_scope(m, &grants->scope[i]);
+        if (grants->state[i] == SMART_SCOPE_STATE_COUNT) {
+            return false;
+        }
+    }
+    alternative = base_arena_array(m->arena, grants->alternative_n, sizeof(*alternative));
+    if (alternative == NULL) {
+        return false;
+    }
+    grants->alternative = alternative;
+    for (link = m->first; link != NULL; link = link->next) {
+        *alternative++ = link->alternative;
+    }
+    return true;
 }
 
 static smart_grants_t *compile(const smart_principal_t *principal, const smart_policy_t *policy,
                                const smart_base_t *base, base_arena_t *arena)
 {
     smart_grants_t *grants = base_arena_alloc(arena, sizeof(*grants));
-    user_rule_t user;
-    size_t i;
+    making_t m = {grants, &principal->claims, {SMART_SCOPE_GOOD, false}, arena, NULL, NULL};
 
     if (grants == NULL || !copy_base(&grants->base, base, arena)) {
         return NULL;
@@ -300,11 +462,9 @@ static smart_grants_t *compile(const smart_principal_t *principal, const smart_p
     }
     grants->confined[BY_PATIENT].who.n = smart_context_patients(
         &principal->claims, &grants->base, grants->confined[BY_PATIENT].who.id);
-    user = judge_user(grants, &principal->claims);
-    for (i = 0; i < grants->scope_n; i++) {
-        grants->state[i] = compile_scope(grants, &principal->claims, user, &grants->scope[i]);
-    }
-    return grants;
+    m.last = &m.first;
+    m.user = judge_user(grants, &principal->claims);
+    return compile_scopes(&m) ? grants : NULL;
 }
 
 const smart_grants_t *smart_grants_compile(smart_principal_t *principal,
@@ -360,6 +520,8 @@ smart_cover_t smart_grants_cover(const smart_grants_t *grants, unsigned letter,
             cover.confined[cover.confined_n++] = &grants->confined[by].who;
         }
     }
+    cover._alternative = grants->alternative;
+    cover._alternative_n = grants->alternative_n;
     return cover;
 }
 
@@ -386,7 +548,10 @@ static const struct {
     {SMART_SCOPE_PATIENT_VOID, BASE_PATIENT_MISSING},
     {SMART_SCOPE_USER_UNKNOWN, BASE_USER_UNKNOWN},
     {SMART_SCOPE_USER_REFUSED, BASE_USER_REFUSED},
-    {SMART_SCOPE_CONSTRAINED, BASE_SCOPE_CONSTRAINED},
+    {SMART_SCOPE_RESULT_PARAMETER, BASE_SCOPE_CONSTRAINED},
+    {SMART_SCOPE_EXPERIMENTAL, BASE_SCOPE_CONSTRAINED},
+    {SMART_SCOPE_PARAMETER_UNKNOWN, BASE_SCOPE_CONSTRAINED},
+    {SMART_SCOPE_NOT_EVALUABLE, BASE_SCOPE_CONSTRAINED},
 };
 
 #define TELLINGS_N (sizeof(tellings) / sizeof(tellings[0]))

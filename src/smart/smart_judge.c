@@ -154,21 +154,35 @@ static base_reason_t ask_for_json(smart_judge_t *judge)
     return BASE_OK;
 }
 
-/* L5: one parameter, unless the query says it already. It goes where the client's own go (L11). */
-static base_reason_t narrow(smart_judge_t *judge)
+/* L5: what the query does not say already. It goes where the client's own go (L11). */
+static base_reason_t append(smart_judge_t *judge, const smart_narrowing_item_t *item)
 {
-    smart_check_t *check = &judge->_verdict.check[0];
     fhir_query_t *query = &judge->_request.query;
 
-    if (!smart_cover_narrowing(&check->cover, judge->_arena, &check->narrowing_name,
-                               &check->narrowing_value)) {
-        return BASE_NO_MEMORY;
-    }
-    if (fhir_query_says(query, check->narrowing_name, check->narrowing_value)) {
+    if (fhir_query_says(query, item->name, item->value)) {
         return BASE_OK;
     }
     return fhir_query_append(query, is_form_search(judge) ? FHIR_FROM_FORM : FHIR_FROM_URL,
-                             check->narrowing_name, check->narrowing_value);
+                             item->name, item->value);
+}
+
+/* Entries are not cut out of answers yet, so nothing may come back that is not covered: the narrowing must be sound. */
+static base_reason_t narrow(smart_judge_t *judge)
+{
+    smart_check_t *check = &judge->_verdict.check[0];
+    base_reason_t reason = BASE_OK;
+    size_t i;
+
+    if (!smart_narrowing_make(&check->cover, judge->_arena, &check->narrowing)) {
+        return BASE_NO_MEMORY;
+    }
+    if (!check->narrowing.sound) {
+        return BASE_NOT_NARROWABLE;
+    }
+    for (i = 0; reason == BASE_OK && i < check->narrowing.n; i++) {
+        reason = append(judge, &check->narrowing.item[i]);
+    }
+    return reason;
 }
 
 /* B9: a preference may be ignored, so the one for an answer elsewhere and later is taken out. */
@@ -263,7 +277,10 @@ static smart_step_t prepare_and_finish(smart_judge_t *judge)
     base_reason_t reason = prepare(judge);
 
     if (reason != BASE_OK) {
-        refuse(judge, reason, reason == BASE_NOT_ACCEPTABLE ? "B14" : "L26");
+        refuse(judge, reason,
+               reason == BASE_NOT_ACCEPTABLE   ? "B14"
+               : reason == BASE_NOT_NARROWABLE ? "L5"
+                                               : "L26");
     }
     return finish(judge);
 }

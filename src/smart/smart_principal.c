@@ -207,7 +207,13 @@ void smart_principal_release(smart_principal_t *principal)
 
 size_t smart_principal_size(const smart_principal_t *principal)
 {
-    return base_arena_size(principal->arena) + SMART_PRINCIPAL_GRANTS_ROOM;
+    size_t i, constrained = 0;
+
+    for (i = 0; i < principal->scope_n; i++) {
+        constrained += principal->scope[i].constraint.p != NULL;
+    }
+    return base_arena_size(principal->arena) + SMART_PRINCIPAL_GRANTS_ROOM +
+           constrained * SMART_PRINCIPAL_CONSTRAINT_ROOM;
 }
 
 const smart_claims_t *smart_principal_claims(const smart_principal_t *principal)

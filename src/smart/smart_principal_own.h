@@ -11,6 +11,7 @@
     4 /* remembered locations; further ones are compiled for each request */
 #define SMART_PRINCIPAL_GRANTS_ROOM                                                                \
     ((size_t) 6144) /* what they may cost together beyond what was taken already */
+#define SMART_PRINCIPAL_CONSTRAINT_ROOM ((size_t) 3072) /* and for each constrained scope */
 
 struct smart_principal_s {
     base_arena_t *arena;

@@ -2,19 +2,34 @@
 
 #include "fhir/fhir_bundle.h"
 #include "fhir/fhir_query.h"
+#include "smart/smart_grants.h"
 #include "smart/smart_media.h"
 
 #include <string.h>
 
 #define HASHES_MAX ((size_t) 4096)
 
+#define RELEASED_MAX ((size_t) 2048) /* targets of Provenances; more are not known */
+
+/* A resource of the answer that is covered, as a target. */
+typedef struct {
+    const fhir_type_t *type;
+    base_span_t id;
+} released_t;
+
 /* One judging of a held body by one check. */
 typedef struct {
     const smart_check_t *check;
     const fhir_definitions_t *definitions;
-    fhir_lens_t *lens;
     uint64_t *hashes;
     base_arena_t *arena;
+    const smart_watch_t **watch; /* by type, made when one is seen */
+    bool no_memory;
+    released_t *released; /* NULL: nobody asks */
+    size_t released_n;
+    size_t undecided;              /* Provenances to be judged by their targets */
+    const fhir_lens_t *targets;    /* of Provenances, on the second reading */
+    const fhir_type_t *provenance; /* NULL: judged as any other type */
 } judging_t;
 
 static smart_review_step_t replace(smart_review_t *review, base_reason_t reason)
@@ -97,11 +112,38 @@ smart_review_step_t smart_review_start(smart_review_t *review, base_arena_t *are
     return verdict->check_n == 0 ? replace(review, BASE_INTERNAL) : start_check(review, head);
 }
 
+/* What decides on resources of a type: by r and by s. */
+static const smart_watch_t *watch_for(judging_t *judging, const fhir_type_t *type)
+{
+    const smart_watch_t **watch = &judging->watch[type->index];
+    smart_cover_t cover[SMART_COVERS_MAX];
+
+    if (*watch == NULL) {
+        cover[0] = smart_grants_cover(judging->check->grants, SMART_R, type);
+        cover[1] = smart_grants_cover(judging->check->grants, SMART_S, type);
+        *watch = smart_cover_watch(cover, SMART_COVERS_MAX, judging->arena);
+        judging->no_memory = judging->no_memory || *watch == NULL;
+    }
+    return *watch;
+}
+
 static const fhir_lens_t *lens_for(void *data, const fhir_type_t *type)
 {
-    const judging_t *judging = data;
+    judging_t *judging = data;
+    const smart_watch_t *watch;
 
-    return type == judging->check->cover.type ? judging->lens : NULL;
+    if (judging->targets != NULL && type == judging->provenance) {
+        return judging->targets;
+    }
+    watch = watch_for(judging, type);
+    return watch == NULL ? NULL : smart_watch_lens(watch);
+}
+
+static bool holds(judging_t *judging, unsigned letters, const fhir_facts_t *facts)
+{
+    const smart_watch_t *watch = facts->type == NULL ? NULL : watch_for(judging, facts->type);
+
+    return watch != NULL && smart_watch_holds(watch, letters, facts);
 }
 
 static bool is_outcome(const fhir_facts_t *facts)
@@ -141,41 +183,93 @@ static base_reason_t judge_instance(judging_t *judging, const smart_policy_t *po
         !base_span_eq(fhir_text_span(&facts.id), check->id)) {
         return BASE_ANSWER_UNEXPECTED;
     }
-    if (smart_cover_holds(&check->cover, &facts)) {
+    if (holds(judging, SMART_R, &facts)) {
         return BASE_OK;
     }
     return policy->hide_existence ? BASE_NOT_FOUND : BASE_SCOPE_MISSING;
 }
 
-/* L8: entries without a mode are matches; nothing was included. What is not covered fails the whole: cutting entries comes later. */
-static base_reason_t judge_entry(const smart_check_t *check, const fhir_bundle_entry_t *entry,
+static bool mode_is(const fhir_bundle_entry_t *entry, const char *mode)
+{
+    return entry->mode.p != NULL && base_span_is(entry->mode, mode);
+}
+
+/* A Provenance of what is shown here may be shown (D6, L9). */
+static void note_released(judging_t *judging, const fhir_facts_t *facts)
+{
+    released_t *released;
+
+    if (judging->released == NULL || judging->released_n == RELEASED_MAX ||
+        facts->type == judging->provenance || facts->id.n == 0) {
+        return;
+    }
+    released = &judging->released[judging->released_n];
+    released->type = facts->type;
+    released->id = base_arena_copy(judging->arena, fhir_text_span(&facts->id));
+    judging->released_n += released->id.p != NULL;
+}
+
+/* L3, L8: an included resource by s, or, where an _include asks for its type, by r. */
+static bool entry_holds(judging_t *judging, const fhir_bundle_entry_t *entry, bool included)
+{
+    const smart_check_t *check = judging->check;
+    unsigned letters = SMART_S;
+
+    if (entry->resource.to <= entry->resource.from || entry->facts.type == NULL) {
+        return false;
+    }
+    if (!included) {
+        return entry->facts.type == check->cover.type && holds(judging, SMART_S, &entry->facts);
+    }
+    if (fhir_type_set_has(&check->included, entry->facts.type)) {
+        letters |= SMART_R;
+    }
+    return check->includes && holds(judging, letters, &entry->facts);
+}
+
+/* L8: entries without a mode are matches. What is not covered fails the whole: cutting entries comes later. */
+static base_reason_t judge_entry(judging_t *judging, const fhir_bundle_entry_t *entry,
                                  uint64_t *matches)
 {
-    if (entry->mode.p != NULL && base_span_is(entry->mode, "outcome")) {
+    bool included = mode_is(entry, "include");
+
+    if (mode_is(entry, "outcome")) {
         return is_outcome(&entry->facts) ? BASE_OK : BASE_ANSWER_UNCOVERED;
     }
-    if (entry->mode.p != NULL && !base_span_is(entry->mode, "match")) {
+    if (entry->mode.p != NULL && !included && !mode_is(entry, "match")) {
         return BASE_ANSWER_UNCOVERED;
     }
-    (*matches)++;
-    return entry->resource.to > entry->resource.from &&
-                   smart_cover_holds(&check->cover, &entry->facts)
-               ? BASE_OK
-               : BASE_ANSWER_UNCOVERED;
+    *matches += !included;
+    if (entry_holds(judging, entry, included)) {
+        note_released(judging, &entry->facts);
+        return BASE_OK;
+    }
+    if (judging->provenance != NULL && entry->facts.type == judging->provenance) {
+        judging->undecided++;
+        return BASE_OK;
+    }
+    return BASE_ANSWER_UNCOVERED;
 }
 
 /* L6: the link says that the upstream applied what was appended. */
 static bool link_is_narrowed(const judging_t *judging, base_span_t link)
 {
-    size_t question = base_span_find(link, '?');
+    const smart_narrowing_t *narrowing = &judging->check->narrowing;
+    size_t question = base_span_find(link, '?'), i;
     fhir_query_t query;
 
     if (link.p == NULL || question == link.n) {
         return false;
     }
-    return fhir_query_parse(base_span_sub(link, question + 1, link.n), base_span_make(NULL, 0),
-                            judging->arena, &query) == BASE_OK &&
-           fhir_query_says(&query, judging->check->narrowing_name, judging->check->narrowing_value);
+    if (fhir_query_parse(base_span_sub(link, question + 1, link.n), base_span_make(NULL, 0),
+                         judging->arena, &query) != BASE_OK) {
+        return false;
+    }
+    for (i = 0; i < narrowing->n &&
+                fhir_query_says(&query, narrowing->item[i].name, narrowing->item[i].value);
+         i++) {
+    }
+    return i > 0 && i == narrowing->n && narrowing->sound;
 }
 
 /* HAPI's self link after a POST: no parameters, whatever was applied. */
@@ -194,7 +288,8 @@ static bool counts_blindly(const judging_t *judging, const fhir_bundle_t *bundle
     base_span_t text = base_span_sub(body, bundle->total.from, bundle->total.to);
     uint64_t total;
 
-    if (text.n == 0 || (base_span_uint(text, &total) && total <= matches)) {
+    if (smart_cover_is_true(&judging->check->cover) || text.n == 0 ||
+        (base_span_uint(text, &total) && total <= matches)) {
         return false;
     }
     return !link_is_narrowed(judging, bundle->link_self) &&
@@ -214,24 +309,127 @@ static base_reason_t judge_bundle_end(const judging_t *judging, const fhir_bundl
     return counts_blindly(judging, bundle, body, matches) ? BASE_NOT_NARROWABLE : BASE_OK;
 }
 
-static base_reason_t judge_searchset(judging_t *judging, base_span_t body)
+/* Reads the Bundle's entries; *bundle is complete then. */
+static base_reason_t judge_entries(judging_t *judging, base_span_t body, fhir_bundle_t *bundle,
+                                   uint64_t *matches)
 {
-    fhir_bundle_t bundle;
     fhir_bundle_event_t event;
-    base_reason_t reason = BASE_OK, uncovered = BASE_OK;
-    uint64_t matches = 0;
+    base_reason_t reason, uncovered = BASE_OK;
 
-    fhir_bundle_open(&bundle, body, judging->definitions, lens_for, judging, judging->arena,
+    fhir_bundle_open(bundle, body, judging->definitions, lens_for, judging, judging->arena,
                      judging->hashes, HASHES_MAX);
-    while ((event = fhir_bundle_next(&bundle)) == FHIR_BUNDLE_ENTRY) {
-        reason = judge_entry(judging->check, &bundle.entry, &matches);
+    while ((event = fhir_bundle_next(bundle)) == FHIR_BUNDLE_ENTRY) {
+        reason = judge_entry(judging, &bundle->entry, matches);
         uncovered = uncovered == BASE_OK ? reason : uncovered;
     }
     if (event == FHIR_BUNDLE_ERROR) {
-        return bundle.reason == BASE_ANSWER_UNEXPECTED ? BASE_ANSWER_UNEXPECTED
-                                                       : broken(bundle.reason);
+        return bundle->reason == BASE_ANSWER_UNEXPECTED ? BASE_ANSWER_UNEXPECTED
+                                                        : broken(bundle->reason);
     }
-    return uncovered != BASE_OK ? uncovered : judge_bundle_end(judging, &bundle, body, matches);
+    return judging->no_memory ? BASE_NO_MEMORY : uncovered;
+}
+
+static bool watch_targets(judging_t *judging, fhir_lens_t *lens, const fhir_type_t *type)
+{
+    static const fhir_path_t path = {"target[]", "Reference", NULL};
+    const smart_base_t *base = judging->check->cover.base;
+    base_span_t *ids = base_arena_array(judging->arena, judging->released_n, sizeof(*ids));
+    size_t i, n = 0;
+
+    for (i = 0; ids != NULL && i < judging->released_n; i++) {
+        if (judging->released[i].type == type) {
+            ids[n++] = judging->released[i].id;
+        }
+    }
+    return ids != NULL && fhir_lens_watch_reference(lens, &path, base->urls, base->urls_n,
+                                                    type->name, ids, n) >= 0;
+}
+
+/* A lens that sees whether a Provenance refers to anything that is released here. */
+static fhir_lens_t *targets_lens(judging_t *judging)
+{
+    fhir_lens_t *lens = fhir_lens_new(judging->arena, judging->provenance);
+    size_t i, j;
+
+    for (i = 0; lens != NULL && i < judging->released_n; i++) {
+        for (j = 0; j < i && judging->released[j].type != judging->released[i].type; j++) {
+        }
+        if (j == i && !watch_targets(judging, lens, judging->released[i].type)) {
+            return NULL;
+        }
+    }
+    return lens;
+}
+
+static bool refers_to_released(const fhir_facts_t *facts)
+{
+    unsigned bits = facts->lens == NULL ? 0 : fhir_lens_bits(facts->lens), bit;
+
+    for (bit = 0; bit < bits; bit++) {
+        if (fhir_facts_bit(facts, (int) bit) == FHIR_MET) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* L9: the second reading. As many must refer to what is released as were left undecided. */
+static base_reason_t judge_provenances(judging_t *judging, base_span_t body)
+{
+    fhir_bundle_t bundle;
+    fhir_bundle_event_t event;
+    size_t referring = 0;
+
+    judging->targets = targets_lens(judging);
+    if (judging->targets == NULL) {
+        return BASE_NO_MEMORY;
+    }
+    fhir_bundle_open(&bundle, body, judging->definitions, lens_for, judging, judging->arena,
+                     judging->hashes, HASHES_MAX);
+    while ((event = fhir_bundle_next(&bundle)) == FHIR_BUNDLE_ENTRY) {
+        referring += bundle.entry.facts.type == judging->provenance &&
+                     refers_to_released(&bundle.entry.facts);
+    }
+    if (event == FHIR_BUNDLE_ERROR) {
+        return broken(bundle.reason);
+    }
+    return referring >= judging->undecided ? BASE_OK : BASE_ANSWER_UNCOVERED;
+}
+
+/* Provenance is judged by targets where its grant is a patient's, without a constraint (D6). */
+static bool start_provenances(judging_t *judging)
+{
+    const fhir_type_t *type = fhir_type_find(judging->definitions, BASE_SPAN("Provenance"));
+    smart_cover_t read, search;
+
+    if (type == NULL || !judging->check->includes) {
+        return true;
+    }
+    read = smart_grants_cover(judging->check->grants, SMART_R, type);
+    search = smart_grants_cover(judging->check->grants, SMART_S, type);
+    if (read.confined_n == 0 && search.confined_n == 0) {
+        return true;
+    }
+    judging->provenance = type;
+    judging->released =
+        base_arena_scratch(judging->arena, RELEASED_MAX, sizeof(*judging->released));
+    return judging->released != NULL;
+}
+
+static base_reason_t judge_searchset(judging_t *judging, base_span_t body)
+{
+    fhir_bundle_t bundle;
+    uint64_t matches = 0;
+    base_reason_t reason;
+
+    if (!start_provenances(judging)) {
+        return BASE_NO_MEMORY;
+    }
+    reason = judge_entries(judging, body, &bundle, &matches);
+    if (reason == BASE_OK) {
+        reason = judge_bundle_end(judging, &bundle, body, matches);
+    }
+    return reason == BASE_OK && judging->undecided > 0 ? judge_provenances(judging, body) : reason;
 }
 
 static base_reason_t judge_outcome(judging_t *judging, base_span_t body)
@@ -248,25 +446,26 @@ static base_reason_t judge_outcome(judging_t *judging, base_span_t body)
 
 static base_reason_t judge_by(smart_review_t *review, const smart_check_t *check, base_span_t body)
 {
-    judging_t judging = {check, review->_policy->definitions, NULL, review->_hashes,
-                         review->_arena};
-    bool ok;
+    judging_t judging = {0};
+    base_reason_t reason;
 
-    if (review->_outcome_only) {
-        return judge_outcome(&judging, body);
-    }
-    judging.lens = smart_cover_watch(&check->cover, review->_arena, &ok);
-    if (!ok) {
+    judging.check = check;
+    judging.definitions = review->_policy->definitions;
+    judging.hashes = review->_hashes;
+    judging.arena = review->_arena;
+    judging.watch = base_arena_array(review->_arena, FHIR_TYPES_MAX, sizeof(*judging.watch));
+    if (judging.watch == NULL) {
         return BASE_NO_MEMORY;
     }
-    switch (check->kind) {
-    case SMART_CHECK_INSTANCE:
-        return judge_instance(&judging, review->_policy, body);
-    case SMART_CHECK_SEARCHSET:
-        return judge_searchset(&judging, body);
-    default:
-        return BASE_INTERNAL;
+    if (review->_outcome_only) {
+        reason = judge_outcome(&judging, body);
+    } else {
+        reason = check->kind == SMART_CHECK_INSTANCE
+                     ? judge_instance(&judging, review->_policy, body)
+                 : check->kind == SMART_CHECK_SEARCHSET ? judge_searchset(&judging, body)
+                                                        : BASE_INTERNAL;
     }
+    return judging.no_memory ? BASE_NO_MEMORY : reason;
 }
 
 /* Every check must hold: a verdict that was joined has those of all locations that judged. */

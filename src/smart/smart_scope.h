@@ -26,7 +26,10 @@ typedef enum { SMART_PATIENT, SMART_USER, SMART_SYSTEM, SMART_CONTEXT_COUNT } sm
     X(SMART_SCOPE_BAD_LETTERS, "has undefined permission letters")                                 \
     X(SMART_SCOPE_BAD_CONSTRAINT, "has a malformed constraint")                                    \
     X(SMART_SCOPE_V1_CONSTRAINT, "has a constraint on a v1 permission")                            \
-    X(SMART_SCOPE_CONSTRAINED, "has a constraint, which is not enforced here yet")                 \
+    X(SMART_SCOPE_RESULT_PARAMETER, "is constrained by a parameter that is no filter")             \
+    X(SMART_SCOPE_EXPERIMENTAL, "is constrained by a modifier, a chain or an expression")          \
+    X(SMART_SCOPE_PARAMETER_UNKNOWN, "is constrained by a parameter that the type does not have")  \
+    X(SMART_SCOPE_NOT_EVALUABLE, "is constrained by what cannot be evaluated here")                \
     X(SMART_SCOPE_TYPE_UNKNOWN, "names a type unknown to this FHIR version")                       \
     X(SMART_SCOPE_TYPE_ABSTRACT, "names an abstract type")                                         \
     X(SMART_SCOPE_NO_PATIENT, "needs a patient in context, and the token has none")                \

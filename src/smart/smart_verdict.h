@@ -9,7 +9,7 @@
 #define SMART_VERDICT_H
 
 #include "base/base_reason.h"
-#include "smart/smart_cover.h"
+#include "smart/smart_narrowing.h"
 #include "smart/smart_scope.h"
 
 /* Obligations (DESIGN "Oblige"), bits. */
@@ -26,16 +26,24 @@ typedef struct {
     unsigned letter;
 } smart_missing_t;
 
-/* What an answer under RESPONSE must be. */
-typedef enum { SMART_CHECK_NONE, SMART_CHECK_INSTANCE, SMART_CHECK_SEARCHSET } smart_check_kind_t;
+struct smart_grants_s;
 
-/* One check of the answer. The cover belongs to a principal's grants: whoever keeps a verdict holds the principal. */
+/* What an answer under RESPONSE must be. */
+typedef enum {
+    SMART_CHECK_NONE,
+    SMART_CHECK_INSTANCE, /* this resource, covered by r */
+    SMART_CHECK_SEARCHSET /* matches covered by s, included resources on their own merit (L8) */
+} smart_check_kind_t;
+
+/* One check of the answer. What it points to belongs to a principal's grants: whoever keeps a verdict holds the principal. */
 typedef struct {
     smart_check_kind_t kind;
-    smart_cover_t cover;        /* of the instance, or of each match; holds the expected type */
-    base_span_t id;             /* expected, INSTANCE only; points into the request */
-    base_span_t narrowing_name; /* what was appended, or said already; SEARCHSET only */
-    base_span_t narrowing_value;
+    smart_cover_t cover; /* of the instance, or of each match; holds the expected type */
+    base_span_t id;      /* expected, INSTANCE only; points into the request */
+    const struct smart_grants_s *grants;
+    bool includes;               /* SEARCHSET: entries of mode include may be there */
+    fhir_type_set_t included;    /* types that an _include names: r suffices for them (L3) */
+    smart_narrowing_t narrowing; /* SEARCHSET: what was appended, or said already */
 } smart_check_t;
 
 #define SMART_CHECKS_MAX 4

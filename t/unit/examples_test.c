@@ -22,8 +22,8 @@ static const struct {
     today_t today;
     const char *reason;
 } rows[] = {
-    {"01-read-granular-match", LATER, "scope_constrained"},
-    {"02-read-granular-mismatch", LATER, "scope_constrained"},
+    {"01-read-granular-match", AS_EXPECTED, "ok"},
+    {"02-read-granular-mismatch", AS_EXPECTED, "not_found"},
     {"03-read-other-patient", AS_EXPECTED, "not_found"},
     {"04-search-narrow-and-filter", LATER, "answer_uncovered"},
     {"05-search-post-other-patient", AS_EXPECTED, "other_patient"},
@@ -34,7 +34,7 @@ static const struct {
     {"10-transaction-one-entry-forbidden", AS_EXPECTED, "interaction_refused"},
     {"11-transaction-indirect-subject", AS_EXPECTED, "interaction_refused"},
     {"12-batch-reads", LATER, "interaction_refused"},
-    {"13-create-constraint-mismatch", AS_EXPECTED, "scope_constrained"},
+    {"13-create-constraint-mismatch", AS_EXPECTED, "patient_write"},
     {"14-update-moves-subject", AS_EXPECTED, "patient_write"},
     {"15-json-patch-subject", AS_EXPECTED, "patient_write"},
     {"16-conditional-update", AS_EXPECTED, "interaction_refused"},
@@ -42,17 +42,17 @@ static const struct {
     {"18-history-instance", LATER, "patient_interaction"},
     {"19-everything-partial-scopes", LATER, "operation_refused"},
     {"20-export-group", AS_EXPECTED, "operation_refused"},
-    {"21-practitioner-and-device", LATER, "type_not_patient_level"},
+    {"21-practitioner-and-device", AS_EXPECTED, "not_found"},
     {"22-binary-security-context", LATER, "type_not_patient_level"},
     {"23-v1-scope-write", AS_EXPECTED, "scope_missing"},
     {"24-no-token", AS_EXPECTED, "no_credentials"},
     {"25-opaque-page-link", LATER, "interaction_refused"},
     {"26-no-patient-context", AS_EXPECTED, "patient_missing"},
-    {"27-elements-hides-membership", LATER, "scope_constrained"},
+    {"27-elements-hides-membership", LATER, "parameter_refused"},
     {"28-performer-membership", AS_EXPECTED, "ok"},
     {"29-group-member", AS_EXPECTED, "type_not_patient_level"},
     {"30-user-scope-patient-user", AS_EXPECTED, "ok"},
-    {"31-app-state-constrained-write", LATER, "scope_constrained"},
+    {"31-app-state-constrained-write", LATER, "patient_write"},
 };
 /* clang-format on */
 

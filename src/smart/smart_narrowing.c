@@ -1,0 +1,284 @@
+#include "smart/smart_narrowing.h"
+
+#include <string.h>
+
+#define ITEMS_MAX ((size_t) SMART_CONSTRAINT_ITEMS + 1) /* of one alternative: the patient's, too */
+#define ROWS_MAX  ((size_t) 64) /* alternatives looked at; more: nothing is said */
+
+/* One alternative as parameters. */
+typedef struct {
+    smart_narrowing_item_t item[ITEMS_MAX];
+    bool said[ITEMS_MAX]; /* by the narrowing */
+    size_t n;
+} row_t;
+
+typedef struct {
+    const smart_cover_t *cover;
+    base_arena_t *arena;
+    row_t *row;
+    size_t n;
+    bool full;       /* the edge evaluates every item fully */
+    bool confinable; /* a patient can be said */
+    smart_narrowing_item_t *out;
+    size_t out_n;
+    size_t differing; /* parameters that were joined of different values */
+} making_t;
+
+static base_span_t write_patients(making_t *m, const smart_confinement_t *who)
+{
+    const char *prefix = strcmp(m->cover->type->name, "Patient") != 0 &&
+                                 m->cover->type->narrowing.parameter != NULL &&
+                                 m->cover->type->narrowing.value_has_type
+                             ? "Patient/"
+                             : "";
+    size_t prefix_n = strlen(prefix), size = 0, i;
+    unsigned char *text, *at;
+
+    for (i = 0; i < who->n; i++) {
+        size += prefix_n + who->id[i].n + 1;
+    }
+    text = at = size == 0 ? NULL : base_arena_alloc(m->arena, size);
+    if (text == NULL) {
+        return base_span_make(NULL, 0);
+    }
+    for (i = 0; i < who->n; i++) {
+        memcpy(at, prefix, prefix_n);
+        memcpy(at + prefix_n, who->id[i].p, who->id[i].n);
+        at += prefix_n + who->id[i].n;
+        *at++ = ',';
+    }
+    return base_span_make(text, size - 1);
+}
+
+/* An alternative by its patients and its constraint; either may be none. */
+static bool add_row(making_t *m, const smart_confinement_t *who,
+                    const smart_constraint_t *constraint)
+{
+    const char *parameter = smart_cover_parameter(m->cover->type);
+    row_t *row = &m->row[m->n++];
+    size_t i;
+
+    if (who != NULL && parameter == NULL) {
+        m->confinable = false;
+    } else if (who != NULL) {
+        row->item[row->n].name = base_span_of(parameter);
+        row->item[row->n].value = write_patients(m, who);
+        if (row->item[row->n++].value.p == NULL) {
+            return false;
+        }
+    }
+    for (i = 0; constraint != NULL && i < constraint->n; i++) {
+        row->item[row->n].name = constraint->item[i].name;
+        row->item[row->n++].value = constraint->item[i].value;
+        m->full = m->full && fhir_test_is_full(constraint->item[i].test);
+    }
+    return true;
+}
+
+static bool add_rows(making_t *m)
+{
+    const smart_alternative_t *alternative;
+    size_t at = 0, i;
+
+    for (i = 0; i < m->cover->confined_n; i++) {
+        if (!add_row(m, m->cover->confined[i], NULL)) {
+            return false;
+        }
+    }
+    while ((alternative = smart_cover_alternative(m->cover, &at)) != NULL) {
+        if (!add_row(m, alternative->who, &alternative->constraint)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The position of an item of that name, and of that value unless it is absent, that is not said yet; ITEMS_MAX without. */
+static size_t find(const row_t *row, base_span_t name, base_span_t value)
+{
+    size_t i;
+
+    for (i = 0; i < row->n; i++) {
+        if (!row->said[i] && base_span_eq(row->item[i].name, name) &&
+            (value.p == NULL || base_span_eq(row->item[i].value, value))) {
+            return i;
+        }
+    }
+    return ITEMS_MAX;
+}
+
+static size_t count(const row_t *row, base_span_t name)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < row->n; i++) {
+        n += !row->said[i] && base_span_eq(row->item[i].name, name);
+    }
+    return n;
+}
+
+static void say(making_t *m, base_span_t name, base_span_t value)
+{
+    m->out[m->out_n].name = name;
+    m->out[m->out_n++].value = value;
+}
+
+/* What every alternative says alike. */
+static void say_common(making_t *m)
+{
+    smart_narrowing_item_t item;
+    size_t i, r;
+
+    for (i = 0; i < m->row[0].n; i++) {
+        item = m->row[0].item[i];
+        for (r = 0; r < m->n && find(&m->row[r], item.name, item.value) < ITEMS_MAX; r++) {
+        }
+        if (r < m->n || m->row[0].said[i]) {
+            continue;
+        }
+        say(m, item.name, item.value);
+        for (r = 0; r < m->n; r++) {
+            m->row[r].said[find(&m->row[r], item.name, item.value)] = true;
+        }
+    }
+}
+
+/* True when the text is one of the comma-joined values already. */
+static bool joined(base_span_t values, base_span_t value)
+{
+    size_t i;
+
+    for (i = 0; i + value.n <= values.n; i++) {
+        if ((i == 0 || (values.p[i - 1] == ',' && (i < 2 || values.p[i - 2] != '\\'))) &&
+            (i + value.n == values.n || values.p[i + value.n] == ',') &&
+            base_span_eq(base_span_sub(values, i, i + value.n), value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The values of one parameter, which each alternative has once. */
+static base_span_t join(making_t *m, base_span_t name)
+{
+    size_t size = 0, n = 0, r;
+    base_span_t value, none = {NULL, 0};
+    unsigned char *text;
+
+    for (r = 0; r < m->n; r++) {
+        size += m->row[r].item[find(&m->row[r], name, none)].value.n + 1;
+    }
+    text = base_arena_alloc(m->arena, size);
+    for (r = 0; text != NULL && r < m->n; r++) {
+        value = m->row[r].item[find(&m->row[r], name, none)].value;
+        if (joined(base_span_make(text, n), value)) {
+            continue;
+        }
+        if (n > 0) {
+            text[n++] = ',';
+        }
+        memcpy(text + n, value.p, value.n);
+        n += value.n;
+    }
+    return base_span_make(text, text == NULL ? 0 : n);
+}
+
+/* A parameter that every alternative has once, with different values (C20). */
+static bool say_differing(making_t *m)
+{
+    base_span_t name, value, none = {NULL, 0};
+    size_t i, r;
+
+    for (i = 0; i < m->row[0].n; i++) {
+        name = m->row[0].item[i].name;
+        for (r = 0; r < m->n && count(&m->row[r], name) == 1; r++) {
+        }
+        if (m->row[0].said[i] || r < m->n) {
+            continue;
+        }
+        value = join(m, name);
+        if (value.p == NULL) {
+            return false;
+        }
+        say(m, name, value);
+        m->differing++;
+        for (r = 0; r < m->n; r++) {
+            m->row[r].said[find(&m->row[r], name, none)] = true;
+        }
+    }
+    return true;
+}
+
+static bool all_said(const row_t *row)
+{
+    size_t i;
+
+    for (i = 0; i < row->n; i++) {
+        if (!row->said[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Sound when what was said is one alternative, or the OR of all of them in one parameter. */
+static bool is_sound(const making_t *m)
+{
+    size_t r;
+
+    if (!m->full || !m->confinable || m->differing > 1) {
+        return false;
+    }
+    for (r = 0; r < m->n; r++) {
+        if (!all_said(&m->row[r])) {
+            continue;
+        }
+        if (m->differing == 0) {
+            return true;
+        }
+    }
+    for (r = 0; r < m->n && all_said(&m->row[r]); r++) {
+    }
+    return r == m->n;
+}
+
+static bool make(making_t *m, smart_narrowing_t *narrowing)
+{
+    size_t at = 0, n = m->cover->confined_n;
+
+    while (smart_cover_alternative(m->cover, &at) != NULL) {
+        n++;
+    }
+    if (n > ROWS_MAX || n == 0) {
+        return true;
+    }
+    m->row = base_arena_array(m->arena, n, sizeof(*m->row));
+    if (m->row == NULL || !add_rows(m)) {
+        return false;
+    }
+    say_common(m);
+    if (!say_differing(m)) {
+        return false;
+    }
+    narrowing->item = m->out;
+    narrowing->n = m->out_n;
+    narrowing->sound = is_sound(m);
+    return true;
+}
+
+bool smart_narrowing_make(const smart_cover_t *cover, base_arena_t *arena,
+                          smart_narrowing_t *narrowing)
+{
+    making_t m = {0};
+
+    memset(narrowing, 0, sizeof(*narrowing));
+    if (smart_cover_is_true(cover)) {
+        narrowing->sound = true;
+        return true;
+    }
+    m.cover = cover;
+    m.arena = arena;
+    m.full = m.confinable = true;
+    m.out = base_arena_array(arena, ITEMS_MAX, sizeof(*m.out));
+    return m.out != NULL && make(&m, narrowing);
+}

@@ -1,0 +1,31 @@
+/*
+ * smart_narrowing: what is appended to a search so that it finds what a cover covers (RULES C19, C20, L5).
+ *
+ * A narrowing is complete: everything that is covered satisfies it. It is sound when everything that satisfies it is covered.
+ */
+
+#ifndef SMART_NARROWING_H
+#define SMART_NARROWING_H
+
+#include "smart/smart_cover.h"
+
+/* One parameter: "patient" and "p1", "category" and "a,b". Decoded; constants of the grants or in the arena. */
+typedef struct {
+    base_span_t name;
+    base_span_t value;
+} smart_narrowing_item_t;
+
+typedef struct {
+    const smart_narrowing_item_t *item;
+    size_t n;
+    bool sound;
+} smart_narrowing_t;
+
+/*
+ * The narrowing of a cover that is neither true nor empty; of a true one nothing, sound. What all alternatives say alike is said; a
+ * parameter in which they differ is said with its values joined by commas, the patients' too. False: no memory.
+ */
+bool smart_narrowing_make(const smart_cover_t *cover, base_arena_t *arena,
+                          smart_narrowing_t *narrowing);
+
+#endif
