@@ -79,7 +79,7 @@ for my $cache ('', 'smart_token_cache off;', 'smart_token_cache 64k;') {
         $seen{ $status->($forged) }++;
         last if $seen{503};
     }
-    ok($seen{401} >= 5, 'wrong signatures are refused');
+    ok($seen{401} >= 4, 'wrong signatures are refused'); # the first is looked at again with newer keys
     ok($seen{503}, 'beyond the budget they are not even looked at');
     is($status->($token), 200, 'the known token is served');
     ok(wait_until(sub { $status->($issuer->token) == 200 }, 3), 'and a second later new ones');

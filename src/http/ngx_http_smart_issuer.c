@@ -239,17 +239,22 @@ ngx_http_smart_issuer_cold(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    /* it failed a moment ago, and nobody is at it: waiting would only hold the client up */
+    /*
+     * it failed a moment ago, and nobody is at it: waiting would only hold the client up; but what there is of old may not have reached this
+     * worker yet
+     */
 
     if (view.keys.failures && !view.leased
-        && !oauth_document_due(&view.keys, ngx_current_msec))
+        && !oauth_document_due(&view.keys, ngx_current_msec)
+        && !oauth_document_usable(&view.keys, ngx_current_msec))
     {
         return NGX_DECLINED;
     }
 
     ngx_http_smart_keeper_again(keeper, 0);
 
-    return ngx_http_smart_wait(r, &keeper->waiters, reason);
+    return ngx_http_smart_wait(r, &keeper->waiters,
+                               NGX_HTTP_SMART_WAIT_TIME, reason);
 }
 
 
@@ -292,7 +297,8 @@ ngx_http_smart_issuer_miss(ngx_http_request_t *r,
 
     case OAUTH_DOCUMENT_WAIT:
         ngx_http_smart_keeper_again(keeper, 0);
-        return ngx_http_smart_wait(r, &keeper->waiters, reason);
+        return ngx_http_smart_wait(r, &keeper->waiters,
+                               NGX_HTTP_SMART_WAIT_TIME, reason);
 
     case OAUTH_DOCUMENT_ABSENT:
         return NGX_DECLINED;
