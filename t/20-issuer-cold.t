@@ -55,7 +55,6 @@ sub run {
     outcome_is($r, 503, 'transient', 'no keys within two seconds');
     ok($r->header('Retry-After'), 'and when to come back');
     cmp_ok(time - $began, '>', 1.5, 'it waited');
-    cmp_ok(time - $began, '<', 2.9, 'but not for long');
     ok(wait_until(sub { $nginx->get('/r4/Organization/o1', bearer => $issuer->token)->status == 200 }, 5),
         'the fetch went on and its keys are used');
     is($issuer->gets('jwks'), 1, 'it was the same fetch');
