@@ -423,6 +423,7 @@ ngx_http_smart_message(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
     ctx->message.accept = ngx_http_smart_value("accept");
     ctx->message.prefer = ngx_http_smart_value("prefer");
     ctx->message.content_encoding = ngx_http_smart_value("content-encoding");
+    ctx->message.security_context = ngx_http_smart_value("x-security-context");
 
 #undef ngx_http_smart_value
 
