@@ -33,6 +33,7 @@ typedef enum { SMART_CLAIM_NAMES(SMART_CLAIM_ENUM) SMART_CLAIM_COUNT } smart_cla
 #define SMART_CLAIM_SCOPES_MAX 8  /* scope_claim pointers of one issuer */
 #define SMART_PATIENTS_MAX     16 /* patients of one token with `patients many`; more: void */
 #define SMART_SCOPES_MAX       256
+#define SMART_WILDCARDS_MAX    32 /* constrained scopes of type '*': each is one for each type */
 #define SMART_EXTRAS_MAX       64 /* top-level string and number claims kept for variables */
 
 /* Where a claim is found: the member names from the payload's top down. n = 0: nowhere. */

@@ -149,6 +149,20 @@ static base_reason_t join_scopes(smart_principal_t *principal)
     return BASE_OK;
 }
 
+/* A21 makes one constraint for each type of these: a token of nothing else would cost milliseconds and megabytes at each request. */
+static size_t wildcards(const smart_principal_t *principal)
+{
+    const smart_scope_t *scope;
+    size_t i, n = 0;
+
+    for (i = 0; i < principal->scope_n; i++) {
+        scope = &principal->scope[i];
+        n += scope->state == SMART_SCOPE_GOOD && scope->constraint.p != NULL &&
+             base_span_is(scope->type, "*");
+    }
+    return n;
+}
+
 static base_reason_t fill(smart_principal_t *principal, const smart_claim_map_t *map,
                           base_span_t payload, base_span_t issuer_name)
 {
@@ -165,6 +179,9 @@ static base_reason_t fill(smart_principal_t *principal, const smart_claim_map_t 
     }
     for (i = 0; reason == BASE_OK && i < principal->claims.scope_n; i++) {
         reason = add_scopes(principal, map, principal->claims.scope[i]);
+    }
+    if (reason == BASE_OK && wildcards(principal) > SMART_WILDCARDS_MAX) {
+        reason = BASE_TOKEN_SCOPES;
     }
     return reason == BASE_OK ? join_scopes(principal) : reason;
 }

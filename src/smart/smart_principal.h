@@ -16,7 +16,8 @@ typedef struct smart_principal_s smart_principal_t;
 
 /*
  * Makes a principal of a verified payload. `issuer_name`: the name of the smart_issuer block, copied.
- * BASE_OK: *principal holds one reference. BASE_TOKEN_CLAIMS, BASE_TOKEN_SCOPES (more than SMART_SCOPES_MAX scopes),
+ * BASE_OK: *principal holds one reference. BASE_TOKEN_CLAIMS, BASE_TOKEN_SCOPES (more than SMART_SCOPES_MAX scopes,
+ * or SMART_WILDCARDS_MAX constrained ones of every type),
  * BASE_NO_MEMORY: *principal is NULL. The payload is not needed afterwards.
  */
 base_reason_t smart_principal_new(const smart_claim_map_t *map, base_span_t payload,

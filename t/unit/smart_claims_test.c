@@ -294,6 +294,16 @@ static void context_items(void)
     stage_close(&s);
 }
 
+static void wildcards(char *json, size_t n)
+{
+    size_t at = (size_t) sprintf(json, "{\"scope\":\"user/Observation.rs?code=x"), i;
+
+    for (i = 0; i < n; i++) {
+        at += (size_t) sprintf(json + at, " user/*.rs?code=%zu", i);
+    }
+    (void) sprintf(json + at, "\"}");
+}
+
 static void principals(void)
 {
     stage_t s;
@@ -319,6 +329,11 @@ static void principals(void)
     is_int(stage_claims(&s, many), BASE_TOKEN_SCOPES, "257 scopes");
     many[strlen(many) - 4] = ' ';
     is_int(stage_claims(&s, many), BASE_OK, "256 scopes");
+    wildcards(many, SMART_WILDCARDS_MAX);
+    is_int(stage_claims(&s, many), BASE_OK, "as many constraints of every type as may be");
+    wildcards(many, SMART_WILDCARDS_MAX + 1);
+    is_int(stage_claims(&s, many), BASE_TOKEN_SCOPES,
+           "one more: each would be compiled for each type, for each request");
     is_int(stage_claims(&s, "{"), BASE_TOKEN_CLAIMS, "no principal of broken claims");
     ok(s.principal == NULL, "none");
 
