@@ -24,9 +24,10 @@ spew("$dir/nsswitch.conf", "hosts: files dns\n");
 spew("$dir/hosts", "127.0.0.1 localhost\n::1 two.example\n127.0.0.1 two.example\n");
 my $mount = join ' && ', map { "mount --bind $dir/$_ /etc/$_" } grep { -e "/etc/$_" } qw(resolv.conf nsswitch.conf hosts);
 my $private = 'mount --make-rprivate / 2>/dev/null; ';    # in a chroot there is nothing to make private
+my $binary  = Smart::Nginx::binary();
 spew("$dir/nginx", <<"EOC");
 #!/bin/sh
-exec unshare -m --propagation unchanged sh -c '$private$mount && exec /usr/sbin/nginx "\$@"' nginx "\$@"
+exec unshare -m --propagation unchanged sh -c '$private$mount && exec $binary "\$@"' nginx "\$@"
 EOC
 chmod 0755, "$dir/nginx";
 local $ENV{SMART_NGINX} = "$dir/nginx";

@@ -84,11 +84,11 @@ my $system = $issuer->token(scope => 'system/*.cruds');
 my @form   = ('Content-Type' => 'application/x-www-form-urlencoded');
 my @json   = ('Content-Type' => 'application/fhir+json');
 
-# answers that are not what they should be
-for my $case ([ twice => 502 ], [ charset => 200 ], [ part => 502 ], [ empty => 502 ], [ none => 502 ], [ moved => 502 ], [ gzip => 502 ], [ accel => 200 ], [ hinted => 502 ]) {
+# answers that are not what they should be; of two types 1.22 takes the last, later ones the first
+for my $case ([ twice => qr/^(?:404|502)$/ ], [ charset => 200 ], [ part => 502 ], [ empty => 502 ], [ none => 502 ], [ moved => 502 ], [ gzip => 502 ], [ accel => 200 ], [ hinted => 502 ]) {
     my ($id, $status) = @$case;
     my $r = $nginx->get("/r4/Observation/$id", bearer => $token);
-    is($r->status, $status, "answer $id") || diag($r->raw);
+    like($r->status, ref $status ? $status : qr/^$status$/, "answer $id") || diag($r->raw);
     unlike($r->raw, qr/p2/, "answer $id: nothing of another");
     unlike(join('', map { $_->head } @{ $r->interim || [] }), qr/p2/, "answer $id: nor before it");
     is($r->header('X-Accel-Expires'), undef, "answer $id: no X-Accel");
