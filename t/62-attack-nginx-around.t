@@ -100,10 +100,12 @@ SKIP: {
 }
 $up->clear;
 
-$nginx->mark;
-my $bad = $nginx->get('/r4/Observation/badchunk', bearer => $token);
-isnt($bad->status, 200, 'broken chunks end the answer');
-unlike($bad->raw, qr/p2|\{\}/, 'and nothing of it is released');
+for my $at (qw(/r4 /stale)) {
+    my $bad = $nginx->get("$at/Observation/badchunk", bearer => $token);
+    outcome_is($bad, 502, 'processing', "$at: broken chunks end the answer");
+    unlike($bad->raw, qr/p2|\{\}/, "$at: and nothing of it is released");
+    is($nginx->head("$at/Observation/badchunk", bearer => $token)->status, 502, "$at: HEAD of it");
+}
 $up->clear;
 
 # targets that two readers may read differently

@@ -174,6 +174,8 @@ struct ngx_http_smart_ctx_s {
     ngx_http_handler_pt         content_handler;
     ngx_int_t                 (*create_request)(ngx_http_request_t *r);
     ngx_int_t                 (*create_key)(ngx_http_request_t *r);
+    void                      (*finalize_request)(ngx_http_request_t *r,
+                                                  ngx_int_t rc);
 
     ngx_uint_t                  answer;      /* ngx_http_smart_answer_e */
     smart_review_t              review;

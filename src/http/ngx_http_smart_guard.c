@@ -21,6 +21,8 @@ static ngx_http_smart_ctx_t *ngx_http_smart_guard_inherit(
 static ngx_uint_t ngx_http_smart_guard_body_complete(ngx_http_request_t *r,
     ngx_uint_t before);
 static ngx_int_t ngx_http_smart_guard_create_request(ngx_http_request_t *r);
+static void ngx_http_smart_guard_finalize_request(ngx_http_request_t *r,
+    ngx_int_t rc);
 static ngx_int_t ngx_http_smart_guard_mismatch(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, const char *what);
 
@@ -132,6 +134,9 @@ ngx_http_smart_guard_handler(ngx_http_request_t *r)
     if (u->create_request != ngx_http_smart_guard_create_request) {
         ctx->create_request = u->create_request;
         u->create_request = ngx_http_smart_guard_create_request;
+
+        ctx->finalize_request = u->finalize_request;
+        u->finalize_request = ngx_http_smart_guard_finalize_request;
 
 #if (NGX_HTTP_CACHE)
         ctx->create_key = u->create_key;
@@ -247,6 +252,33 @@ ngx_http_smart_guard_create_request(ngx_http_request_t *r)
     ctx->verified = 1;
 
     return NGX_OK;
+}
+
+
+/*
+ * An answer that breaks while it is held (chunks that are none) is given up
+ * without another call of the filters, and the client would get no answer.
+ */
+
+static void
+ngx_http_smart_guard_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_smart_ctx_t  *ctx;
+
+    ctx = ngx_http_smart_find(r);
+
+    if (ctx == NULL) {
+        return;
+    }
+
+    ctx->finalize_request(r, rc);
+
+    if (rc == NGX_ERROR && ctx->answer == NGX_HTTP_SMART_HOLD
+        && !r->connection->error)
+    {
+        r->keepalive = 0;
+        (void) ngx_http_smart_replace(r, ctx, BASE_ANSWER_BROKEN, 0);
+    }
 }
 
 
