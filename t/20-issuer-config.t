@@ -10,6 +10,10 @@ my %files  = (
     'keys.json'  => $issuer->jwks('rsa'),
     'none.json'  => '{"keys":[]}',
     'text.json'  => 'nothing',
+    'secret'     => "s3cret\n",
+    'empty.secret' => "\n",
+    'lines'      => "one\ntwo\n",
+    (map { $_ . '.pem' => Smart::Issuer::key($_)->export_key_pem('private') } qw(rsa p384)),
     'empty.pem'  => "no certificate here\n",
     'more.conf'  => "audience https://fhir.example.org/more;\n",
 );
@@ -80,7 +84,7 @@ entry_refused('frobnicate on;', qr/unknown entry "frobnicate"/);
 entry_refused('uri https://b;', qr/duplicate "uri" in smart_issuer "x"/);
 entry_refused('uri;', qr/invalid number of arguments of "uri"|duplicate "uri"/);
 entry_refused("$_ x;", qr/"$_" in smart_issuer is not supported yet/)
-    for qw(introspection introspection_uri introspection_auth introspection_cache introspection_max scope_map);
+    for qw(scope_map);
 
 entry_accepted("algorithms $_;") for qw(RS256 ES384 EdDSA), 'PS512 RS256';
 entry_refused('algorithms HS256;', qr/"HS256" .* is refused: whoever can verify such a token can forge one/);
@@ -123,6 +127,42 @@ refused("smart_issuer x { $good state_file %%PREFIX%%/s; } smart_issuer y { $goo
 entry_refused('trusted_certificate %%PREFIX%%/lost.pem;', qr/"trusted_certificate" ".*" cannot be read/);
 entry_refused('trusted_certificate %%PREFIX%%/empty.pem;', qr/holds no PEM certificate/);
 entry_refused('crl %%PREFIX%%/empty.pem;', qr/holds no PEM revocation list/);
+
+# --- introspection
+
+my $basic = 'introspection_auth basic app %%PREFIX%%/secret;';
+unlike(entry_accepted($basic), qr/\[warn\]/, 'nothing is warned of');
+entry_accepted("introspection $_; $basic") for qw(off opaque always);
+entry_accepted("introspection_uri https://auth.example.org/introspect; $basic introspection_cache 1m; introspection_max 4;");
+entry_accepted('introspection_auth bearer %%PREFIX%%/secret;');
+entry_accepted("introspection_auth private_key_jwt app %%PREFIX%%/$_;") for 'rsa.pem', 'p384.pem', 'rsa.pem RS256', 'p384.pem ES384 kid=k1', 'rsa.pem kid=k1';
+like(entry_accepted('introspection opaque;'), qr/\[warn\].*without "introspection_auth"/, 'as nobody');
+like(entry_accepted("introspection off; $basic"), qr/\[warn\].*has no effect/, 'credentials for nothing');
+like(entry_accepted("$basic introspection_cache 10m;"), qr/\[warn\].*revoked tokens live on/, 'a long memory is warned of');
+entry_refused('introspection sometimes;', qr/must be off, opaque or always/);
+entry_refused("introspection_auth $_;", qr/must be basic <id> <file>/) for 'basic x', 'bearer', 'private_key_jwt x', 'digest x y';
+entry_refused('introspection_auth basic app %%PREFIX%%/lost;', qr/"introspection_auth" of smart_issuer "x": ".*lost" cannot be read/);
+entry_refused('introspection_auth basic app %%PREFIX%%/empty.secret;', qr/is empty/);
+entry_refused('introspection_auth bearer %%PREFIX%%/lines;', qr/is not one line of visible characters/);
+entry_refused('introspection_auth private_key_jwt app %%PREFIX%%/secret;', qr/is no private key in PEM/);
+entry_refused('introspection_auth private_key_jwt app %%PREFIX%%/rsa.pem ES384;', qr/is of another type, curve or size/);
+entry_refused('introspection_auth private_key_jwt app %%PREFIX%%/rsa.pem HS256;', qr/the algorithm is none of RS256/);
+entry_refused('introspection_auth private_key_jwt app %%PREFIX%%/rsa.pem RS256 RS384;', qr/takes one algorithm and one kid/);
+entry_refused('introspection_uri http://auth.example.org/introspect;', qr/"introspection_uri" .* must be https/);
+entry_refused("$basic introspection_cache 100ms;", qr/"introspection_cache" must be 1s at least/);
+entry_refused("$basic introspection_max $_;", qr/must be a number from 1 to 1024/) for 0, 'x', 5000;
+entry_refused('introspection opaque; jwks_file %%PREFIX%%/keys.json;', qr/"introspection" needs "introspection_uri"/);
+entry_accepted("discovery off; introspection_uri https://auth.example.org/introspect; $basic");
+entry_refused("discovery off; introspection always; introspection_uri https://auth.example.org/introspect; $basic", qr/needs keys/);
+entry_refused("discovery off; introspection off; introspection_uri https://auth.example.org/introspect; $basic", qr/there would be no keys/);
+
+sub two { return "smart_issuer x { $good $_[0] } smart_issuer y { uri https://y.example.org; audience a; $_[1] } server { location /r4 { smart x y; } }" }
+accepted(two($basic, ''), 'one of two introspects');
+for my $second ($basic, "introspection always; $basic") {
+    my ($ok, $output) = check(two($basic, $second));
+    ok(!$ok, 'two that introspect');
+    like($output, qr/smart_issuer "y" is the second one here with "introspection".*nginx\.conf:\d+/, 'are refused');
+}
 
 # --- claims
 

@@ -41,10 +41,10 @@ my $up = upstream('GET /fhir/Organization/o1' =>
 
 # An issuer at https://$host, its TLS by nginx itself.
 sub run {
-    my ($host, $entries, $certificate) = @_;
+    my ($host, $entries, $certificate, $jwks_uri) = @_;
     my $port   = free_port();
     my $uri    = "https://$host:$port";
-    my $issuer = issuer(metadata => { issuer => $uri, jwks_uri => "$uri/jwks" });
+    my $issuer = issuer(metadata => { issuer => $uri, jwks_uri => $jwks_uri || "$uri/jwks" });
     my $nginx  = nginx(
         vars => { UPSTREAM => $up->port, URI => $uri, BEHIND => $issuer->origin, TLS => $port, DIR => "$dir" },
         conf => <<"EOC");
@@ -143,11 +143,14 @@ bad('the proxy does not vouch for the certificate', qr/certificate|SSL/, 'auth.h
 
 {
     spew($seen, '');
-    my ($status, $nginx) = run('10.1.2.3', $through, 'localhost');
+    my ($status, $nginx) = run('auth.hospital.example', $through, 'auth.hospital.example', 'https://10.1.2.3/jwks');
 
-    is($status, 503, 'a private address through a proxy');
+    is($status, 503, 'a private address, discovered, through a proxy');
     like($nginx->log, qr/may be fetched/, 'is refused');
-    is(slurp($seen), '', 'before the proxy is asked');
+    unlike(slurp($seen), qr/10\.1\.2\.3/, 'before the proxy is asked for it');
+
+    ($status, $nginx) = run('10.1.2.3', $through, 'localhost');
+    like(slurp($seen), qr/^CONNECT 10\.1\.2\.3:/m, 'a configured one needs no leave');
 }
 
 done_testing();

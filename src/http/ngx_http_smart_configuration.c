@@ -25,6 +25,8 @@ static ngx_int_t ngx_http_smart_remember_path(ngx_conf_t *cf,
     ngx_http_smart_loc_conf_t *conf);
 static char *ngx_http_smart_resolve(ngx_conf_t *cf,
     ngx_http_smart_loc_conf_t *conf);
+static char *ngx_http_smart_resolve_issuers(ngx_conf_t *cf,
+    ngx_http_smart_loc_conf_t *conf, ngx_http_smart_main_conf_t *smcf);
 static ngx_int_t ngx_http_smart_bases(ngx_conf_t *cf,
     ngx_http_smart_loc_conf_t *conf);
 static ngx_array_t *ngx_http_smart_base_array(ngx_conf_t *cf,
@@ -454,10 +456,29 @@ ngx_http_smart_issuer_again(ngx_http_smart_loc_conf_t *conf, ngx_uint_t n)
 }
 
 
+/* True when it introspects, and one of the n issuers before it as well. */
+
+static ngx_uint_t
+ngx_http_smart_issuer_asks(ngx_http_smart_loc_conf_t *conf, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (conf->issuers[n]->introspection != NGX_HTTP_SMART_INTROSPECTION_OFF
+            && conf->issuers[i]->introspection
+               != NGX_HTTP_SMART_INTROSPECTION_OFF)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static char *
 ngx_http_smart_resolve(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
 {
-    ngx_str_t                       *name;
     ngx_uint_t                       i;
     ngx_http_smart_main_conf_t      *smcf;
     ngx_http_smart_policy_block_t  **block;
@@ -483,6 +504,17 @@ ngx_http_smart_resolve(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
                                     &conf->policy_name);
     }
 
+    return ngx_http_smart_resolve_issuers(cf, conf, smcf);
+}
+
+
+static char *
+ngx_http_smart_resolve_issuers(ngx_conf_t *cf,
+    ngx_http_smart_loc_conf_t *conf, ngx_http_smart_main_conf_t *smcf)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
     name = conf->names->elts;
 
     conf->issuers_n = conf->names->nelts;
@@ -506,6 +538,13 @@ ngx_http_smart_resolve(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
                                     "same \"uri\" as another one here: a "
                                     "token's \"iss\" cannot choose between "
                                     "them", &name[i]);
+        }
+
+        if (ngx_http_smart_issuer_asks(conf, i)) {
+            return ngx_http_smart_error(cf, conf, "smart_issuer \"%V\" is the "
+                                    "second one here with \"introspection\": "
+                                    "nobody could say which to ask about an "
+                                    "opaque token", &name[i]);
         }
     }
 

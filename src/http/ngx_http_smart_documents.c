@@ -3,7 +3,7 @@
 #include <openssl/err.h>
 
 #include "oauth/oauth_metadata.h"
-#include "oauth/oauth_url.h"
+#include "ngx_http_smart_egress.h"
 #include "ngx_http_smart_state.h"
 
 
@@ -21,6 +21,10 @@ typedef struct {
 
 static ngx_uint_t ngx_http_smart_documents_discovers(
     ngx_http_smart_issuer_t *issuer);
+static ngx_uint_t ngx_http_smart_documents_introspects(
+    ngx_http_smart_issuer_t *issuer);
+static ngx_uint_t ngx_http_smart_documents_due(ngx_http_smart_issuer_t *issuer,
+    ngx_http_smart_zone_view_t *view);
 static ngx_int_t ngx_http_smart_documents_start(
     ngx_http_smart_documents_t *documents);
 static void ngx_http_smart_documents_end(
@@ -37,6 +41,8 @@ static void ngx_http_smart_documents_metadata_handler(
     ngx_http_smart_fetch_t *fetch);
 static base_reason_t ngx_http_smart_documents_metadata_take(
     ngx_http_smart_documents_t *documents, ngx_http_smart_fetch_t *fetch);
+static base_reason_t ngx_http_smart_documents_metadata_store(
+    ngx_http_smart_documents_t *documents, const oauth_endpoints_t *endpoints);
 static void ngx_http_smart_documents_metadata_failed(
     ngx_http_smart_documents_t *documents, base_reason_t reason);
 
@@ -59,9 +65,6 @@ static void ngx_http_smart_documents_log(ngx_http_smart_documents_t *documents,
     const char *what, base_reason_t reason);
 static void ngx_http_smart_documents_change(oauth_document_t *metadata,
     oauth_document_t *keys, void *data);
-static base_reason_t ngx_http_smart_documents_url(
-    ngx_http_smart_issuer_t *issuer, base_span_t address, base_span_t from,
-    ngx_http_smart_fetch_t *fetch);
 
 
 /* Where metadata may be, in the order in which it is looked for (RULES G7). */
@@ -119,7 +122,7 @@ ngx_http_smart_documents_tick(ngx_http_smart_documents_t *documents,
     issuer = documents->issuer;
 
     if (documents->active
-        || !oauth_document_due(&view->keys, ngx_current_msec)
+        || !ngx_http_smart_documents_due(issuer, view)
         || ngx_http_smart_zone_lease(documents->zone, issuer->digest,
                                      ngx_current_msec + issuer->timeout + 2000)
            != NGX_OK)
@@ -160,8 +163,37 @@ ngx_http_smart_documents_stop(ngx_http_smart_documents_t *documents)
 static ngx_uint_t
 ngx_http_smart_documents_discovers(ngx_http_smart_issuer_t *issuer)
 {
-    return issuer->jwks_uri.len == 0
+    return (issuer->jwks_uri.len == 0
+            || ngx_http_smart_documents_introspects(issuer))
            && issuer->discovery != NGX_HTTP_SMART_DISCOVERY_OFF;
+}
+
+
+/* True when the metadata must say where to ask about tokens. */
+
+static ngx_uint_t
+ngx_http_smart_documents_introspects(ngx_http_smart_issuer_t *issuer)
+{
+    return issuer->introspection != NGX_HTTP_SMART_INTROSPECTION_OFF
+           && issuer->introspection_uri.len == 0;
+}
+
+
+/* An issuer that is only asked about opaque tokens, at a configured place, has no documents. */
+
+static ngx_uint_t
+ngx_http_smart_documents_due(ngx_http_smart_issuer_t *issuer,
+    ngx_http_smart_zone_view_t *view)
+{
+    if (!ngx_http_smart_documents_discovers(issuer)
+        && issuer->jwks_uri.len == 0)
+    {
+        return 0;
+    }
+
+    return oauth_document_due(&view->keys, ngx_current_msec)
+           || (ngx_http_smart_documents_introspects(issuer)
+               && oauth_document_due(&view->metadata, ngx_current_msec));
 }
 
 
@@ -202,51 +234,24 @@ ngx_http_smart_documents_finish(ngx_http_smart_documents_t *documents)
 }
 
 
-/* The configured URL that metadata is found from. */
-
-static base_span_t
-ngx_http_smart_documents_from(ngx_http_smart_issuer_t *issuer)
-{
-    if (issuer->discovery == NGX_HTTP_SMART_DISCOVERY_SMART) {
-        return ngx_http_smart_documents_span(&issuer->fhir_base);
-    }
-
-    return ngx_http_smart_documents_span(&issuer->uri);
-}
-
-
 /* `from`: the configured URL that `address` is, or that it was found from. */
 
 static ngx_int_t
 ngx_http_smart_documents_fetch(ngx_http_smart_documents_t *documents,
     base_span_t address, base_span_t from, ngx_http_smart_fetch_pt handler)
 {
-    base_reason_t             reason;
     ngx_http_smart_fetch_t   *fetch;
     ngx_http_smart_issuer_t  *issuer;
 
     issuer = documents->issuer;
     fetch = &documents->fetch;
 
-    ngx_memzero(fetch, sizeof(ngx_http_smart_fetch_t));
-
-    reason = ngx_http_smart_documents_url(issuer, address, from, fetch);
-    if (reason != BASE_OK) {
-        fetch->error = "the URL is not one that may be fetched";
+    if (ngx_http_smart_egress(issuer, address, from, fetch) != BASE_OK) {
         return NGX_ERROR;
     }
 
-    fetch->url = (char *) address.p;
-    fetch->accept = "application/json";
-    fetch->proxy = (char *) issuer->proxy.data;
-    fetch->trusted = issuer->trusted.len ? &issuer->trusted : NULL;
-    fetch->crl = (char *) issuer->crl.data;
-    fetch->timeout = issuer->timeout;
-    fetch->max_size = issuer->max_size;
-    fetch->private_addresses = issuer->private_addresses;
     fetch->handler = handler;
     fetch->data = documents;
-    fetch->log = ngx_cycle->log;
 
     /* each step has its own time */
 
@@ -263,7 +268,7 @@ ngx_http_smart_documents_metadata(ngx_http_smart_documents_t *documents)
     base_span_t                     from, address;
     const ngx_http_smart_places_t  *places;
 
-    from = ngx_http_smart_documents_from(documents->issuer);
+    from = ngx_http_smart_egress_from(documents->issuer);
     places = ngx_http_smart_documents_places(documents->issuer);
 
     address = oauth_metadata_address(places->kinds[documents->attempt], from,
@@ -316,7 +321,6 @@ static base_reason_t
 ngx_http_smart_documents_metadata_take(ngx_http_smart_documents_t *documents,
     ngx_http_smart_fetch_t *fetch)
 {
-    ngx_str_t                       text, before;
     base_reason_t                   reason;
     oauth_endpoints_t               endpoints;
     ngx_http_smart_issuer_t        *issuer;
@@ -339,18 +343,48 @@ ngx_http_smart_documents_metadata_take(ngx_http_smart_documents_t *documents,
         return reason;
     }
 
-    if (endpoints.jwks_uri.p == NULL) {
+    return ngx_http_smart_documents_metadata_store(documents, &endpoints);
+}
+
+
+static base_reason_t
+ngx_http_smart_documents_metadata_store(ngx_http_smart_documents_t *documents,
+    const oauth_endpoints_t *endpoints)
+{
+    ngx_str_t                 text, before;
+    ngx_http_smart_issuer_t  *issuer;
+
+    issuer = documents->issuer;
+
+    text.data = (u_char *) endpoints->introspection_endpoint.p;
+    text.len = endpoints->introspection_endpoint.n;
+
+    /* also while nobody needs it: a reload may */
+
+    if (ngx_http_smart_zone_store(documents->zone, issuer->digest,
+                                  NGX_HTTP_SMART_ZONE_INTROSPECTION_URI, &text)
+        != NGX_OK
+        && ngx_http_smart_documents_introspects(issuer))
+    {
+        return BASE_NO_MEMORY;
+    }
+
+    /* who only has opaque tokens has no keys to publish */
+
+    if (endpoints->jwks_uri.p == NULL && issuer->jwks_uri.len == 0
+        && !(ngx_http_smart_documents_introspects(issuer) && text.len))
+    {
         return BASE_DOCUMENT_NO_JWKS;
     }
 
-    text.data = (u_char *) endpoints.jwks_uri.p;
-    text.len = endpoints.jwks_uri.n;
+    text.data = (u_char *) endpoints->jwks_uri.p;
+    text.len = endpoints->jwks_uri.n;
 
     (void) ngx_http_smart_zone_text(documents->zone, issuer->digest,
                                     NGX_HTTP_SMART_ZONE_JWKS_URI,
                                     documents->pool, &before);
 
-    if (!base_span_eq(endpoints.jwks_uri,
+    if (!base_span_eq(endpoints->jwks_uri,
                       ngx_http_smart_documents_span(&before)))
     {
         /* an ETag says nothing at another place */
@@ -396,10 +430,11 @@ ngx_http_smart_documents_metadata_failed(
 
     /* what was said before still holds for a while */
 
-    if (ngx_http_smart_zone_view(documents->zone, documents->issuer->digest,
-                                 &view)
-        == NGX_OK
-        && oauth_document_usable(&view.metadata, ngx_current_msec))
+    if (documents->issuer->jwks_uri.len
+        || (ngx_http_smart_zone_view(documents->zone,
+                                     documents->issuer->digest, &view)
+            == NGX_OK
+            && oauth_document_usable(&view.metadata, ngx_current_msec)))
     {
         ngx_http_smart_documents_keys(documents);
         return;
@@ -421,11 +456,19 @@ ngx_http_smart_documents_keys(ngx_http_smart_documents_t *documents)
     from = ngx_http_smart_documents_span(&uri);
 
     if (uri.len == 0) {
-        from = ngx_http_smart_documents_from(issuer);
+        from = ngx_http_smart_egress_from(issuer);
 
         (void) ngx_http_smart_zone_text(documents->zone, issuer->digest,
                                         NGX_HTTP_SMART_ZONE_JWKS_URI,
                                         documents->pool, &uri);
+
+        if (uri.len == 0) {
+            ngx_http_smart_documents_log(documents, "jwks_uri",
+                                         BASE_DOCUMENT_NO_JWKS);
+            ngx_http_smart_documents_keys_failed(documents,
+                                                 BASE_DOCUMENT_NO_JWKS);
+            return;
+        }
     }
 
     if (ngx_http_smart_documents_fetch(documents,
@@ -671,57 +714,4 @@ ngx_http_smart_documents_change(oauth_document_t *metadata,
     oauth_document_fetched(document, &change->documents->issuer->life,
                            ngx_current_msec, change->max_age, jitter,
                            change->changed);
-}
-
-
-/*
- * https, or http as far as CONFIG lets it: to loopback, as configured or of the same origin as what
- * is configured; anywhere with insecure_http.
- */
-
-static base_reason_t
-ngx_http_smart_documents_url(ngx_http_smart_issuer_t *issuer,
-    base_span_t address, base_span_t from, ngx_http_smart_fetch_t *fetch)
-{
-    u_char       ip[16];
-    char         host[256];
-    oauth_url_t  url, origin;
-
-    if (address.p == NULL
-        || !oauth_url_parse(address, &url)
-        || !oauth_url_parse(from, &origin))
-    {
-        return BASE_DOCUMENT_URL;
-    }
-
-    fetch->url = (char *) address.p;
-    fetch->http = !url.https;
-    fetch->loopback = oauth_url_is_loopback(&url)
-                      && oauth_url_same_origin(&url, &origin);
-
-    if (!url.https && !fetch->loopback && !issuer->insecure_http) {
-        return BASE_DOCUMENT_URL;
-    }
-
-    /* through a proxy no address is seen but one that is written */
-
-    if (issuer->proxy.len == 0 || issuer->private_addresses || fetch->loopback
-        || url.host.n >= sizeof(host))
-    {
-        return BASE_OK;
-    }
-
-    ngx_memcpy(host, url.host.p, url.host.n);
-    host[url.host.n] = '\0';
-
-    if (oauth_url_is_loopback(&url)
-        || (inet_pton(AF_INET, host, ip) == 1
-            && oauth_address_is_private(ip, 4))
-        || (inet_pton(AF_INET6, host, ip) == 1
-            && oauth_address_is_private(ip, 16)))
-    {
-        return BASE_DOCUMENT_URL;
-    }
-
-    return BASE_OK;
 }

@@ -156,7 +156,11 @@ ngx_http_smart_fetch_setup(ngx_http_smart_transfer_t *transfer)
     if (ngx_http_smart_fetch_header(transfer, "Accept", fetch->accept)
         != NGX_OK
         || ngx_http_smart_fetch_header(transfer, "If-None-Match", fetch->etag)
-           != NGX_OK)
+           != NGX_OK
+        || ngx_http_smart_fetch_header(transfer, "Authorization",
+                                       fetch->authorization)
+           != NGX_OK
+        || ngx_http_smart_fetch_header(transfer, "Expect", "") != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -217,6 +221,13 @@ ngx_http_smart_fetch_setup_request(ngx_http_smart_transfer_t *transfer)
                              ngx_http_smart_fetch_head);
     ngx_http_smart_fetch_set(rc, easy, CURLOPT_HEADERDATA, transfer);
 
+    if (fetch->form.data) {
+        ngx_http_smart_fetch_set(rc, easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                                 (curl_off_t) fetch->form.len);
+        ngx_http_smart_fetch_set(rc, easy, CURLOPT_POSTFIELDS,
+                                 fetch->form.data);
+    }
+
     ngx_http_smart_fetch_set(rc, easy, CURLOPT_FOLLOWLOCATION, 0L);
     ngx_http_smart_fetch_set(rc, easy, CURLOPT_NETRC,
                              (long) CURL_NETRC_IGNORED);
@@ -237,6 +248,7 @@ static CURLcode
 ngx_http_smart_fetch_setup_egress(ngx_http_smart_transfer_t *transfer)
 {
     CURL                    *easy;
+    ngx_uint_t               reuse;
     CURLcode                 rc;
     ngx_http_smart_fetch_t  *fetch;
 
@@ -265,10 +277,12 @@ ngx_http_smart_fetch_setup_egress(ngx_http_smart_transfer_t *transfer)
                              ngx_http_smart_fetch_open);
     ngx_http_smart_fetch_set(rc, easy, CURLOPT_OPENSOCKETDATA, transfer);
 
-    /* a connection of another issuer's, opened under another rule, is not for us */
+    /* a connection of another issuer's, opened under another rule, is not for us; who may go anywhere may use any */
 
-    ngx_http_smart_fetch_set(rc, easy, CURLOPT_FRESH_CONNECT, 1L);
-    ngx_http_smart_fetch_set(rc, easy, CURLOPT_FORBID_REUSE, 1L);
+    reuse = fetch->reuse && fetch->private_addresses;
+
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_FRESH_CONNECT, reuse ? 0L : 1L);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_FORBID_REUSE, reuse ? 0L : 1L);
 
     return rc;
 }
@@ -315,17 +329,32 @@ static ngx_int_t
 ngx_http_smart_fetch_header(ngx_http_smart_transfer_t *transfer,
     const char *name, const char *value)
 {
-    u_char              line[256], *last;
+    u_char             *line, *last;
+    size_t              size;
     struct curl_slist  *headers;
 
     if (value == NULL) {
         return NGX_OK;
     }
 
-    last = ngx_snprintf(line, sizeof(line) - 1, "%s: %s", name, value);
+    size = ngx_strlen(name) + ngx_strlen(value) + sizeof(": ");
+
+    line = ngx_alloc(size, transfer->fetch->log);
+    if (line == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* to curl, a name with a colon and nothing else is a header that is not to be sent */
+
+    last = ngx_snprintf(line, size - 1, *value ? "%s: %s" : "%s:%s", name,
+                        value);
     *last = '\0';
 
     headers = curl_slist_append(transfer->headers, (char *) line);
+
+    ngx_explicit_memzero(line, size);
+    ngx_free(line);
+
     if (headers == NULL) {
         return NGX_ERROR;
     }

@@ -26,6 +26,8 @@ struct ngx_http_smart_fetch_s {
     char                     *url;
     char                     *etag;               /* sent as If-None-Match */
     char                     *accept;
+    char                     *authorization;      /* a header's value */
+    ngx_str_t                 form;               /* data NULL: GET; else POST, of a form */
     char                     *proxy;
     ngx_str_t                *trusted;            /* PEM; NULL for the system's roots */
     char                     *crl;                /* path */
@@ -34,6 +36,7 @@ struct ngx_http_smart_fetch_s {
     unsigned                  http:1;             /* http is allowed */
     unsigned                  loopback:1;         /* loopback addresses are allowed */
     unsigned                  private_addresses:1;
+    unsigned                  reuse:1;            /* connections are kept, if the rule for addresses lets them */
 
     ngx_http_smart_fetch_pt   handler;            /* called once, from the event loop; may free */
     void                     *data;
@@ -56,7 +59,7 @@ struct ngx_http_smart_fetch_s {
 ngx_int_t ngx_http_smart_fetch_init_process(ngx_cycle_t *cycle);
 void ngx_http_smart_fetch_exit_process(ngx_cycle_t *cycle);
 
-/* NGX_OK: the handler will be called. NGX_ERROR: it will not. */
+/* NGX_OK: the handler will be called, unless it is cancelled. NGX_ERROR: it will not. */
 ngx_int_t ngx_http_smart_fetch_start(ngx_http_smart_fetch_t *fetch);
 
 /* Gives up; the handler is not called any more. Harmless when nothing is under way. */

@@ -7,6 +7,7 @@
 #include "base/base_json.h"
 #include "ngx_http_smart_documents.h"
 #include "ngx_http_smart_fetch.h"
+#include "ngx_http_smart_introspection.h"
 #include "ngx_http_smart_state.h"
 #include "ngx_http_smart_token.h"
 #include "ngx_http_smart_token_cache.h"
@@ -158,7 +159,11 @@ ngx_http_smart_issuers_init_process(ngx_cycle_t *cycle,
     for (i = 0; i < issuers->issuers.nelts; i++) {
         issuer[i]->keeper = ngx_http_smart_keeper_new(cycle, issuer[i],
                                                       &issuers->zone);
-        if (issuer[i]->keeper == NULL) {
+        if (issuer[i]->keeper == NULL
+            || ngx_http_smart_introspection_init(cycle, issuer[i],
+                                                 &issuers->zone)
+               != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -184,6 +189,7 @@ ngx_http_smart_issuers_exit_process(ngx_cycle_t *cycle,
             continue;
         }
 
+        ngx_http_smart_introspection_exit(issuer[i]);
         ngx_http_smart_documents_stop(&keeper->documents);
 
         if (keeper->timer.timer_set) {
@@ -233,6 +239,13 @@ ngx_http_smart_issuer_cold(ngx_http_request_t *r,
     keeper = issuer->keeper;
     *reason = BASE_KEYS_UNAVAILABLE;
 
+    /* an issuer of opaque tokens alone: there is no key that could have signed this */
+
+    if (issuer->keyless) {
+        *reason = BASE_TOKEN_KEY_UNKNOWN;
+        return NGX_DECLINED;
+    }
+
     if (keeper == NULL || issuer->jwks_file.len
         || ngx_http_smart_keeper_view(keeper, &view) != NGX_OK)
     {
@@ -255,6 +268,48 @@ ngx_http_smart_issuer_cold(ngx_http_request_t *r,
 
     return ngx_http_smart_wait(r, &keeper->waiters,
                                NGX_HTTP_SMART_WAIT_TIME, reason);
+}
+
+
+ngx_int_t
+ngx_http_smart_issuer_endpoint(ngx_http_request_t *r,
+    ngx_http_smart_issuer_t *issuer, ngx_str_t *uri, base_reason_t *reason)
+{
+    ngx_int_t                    rc;
+    ngx_http_smart_keeper_t     *keeper;
+    ngx_http_smart_zone_view_t   view;
+
+    if (issuer->introspection_uri.len) {
+        *uri = issuer->introspection_uri;
+        return NGX_OK;
+    }
+
+    keeper = issuer->keeper;
+    *reason = BASE_INTROSPECTION_FAILED;
+
+    if (keeper == NULL || ngx_http_smart_keeper_view(keeper, &view) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (oauth_document_usable(&view.metadata, ngx_current_msec)) {
+        rc = ngx_http_smart_zone_text(keeper->zone, issuer->digest,
+                                      NGX_HTTP_SMART_ZONE_INTROSPECTION_URI,
+                                      r->pool, uri);
+
+        return (rc == NGX_OK && uri->len) ? NGX_OK : NGX_DECLINED;
+    }
+
+    /* it failed a moment ago, and nobody is at it */
+
+    if (view.metadata.failures && !view.leased
+        && !oauth_document_due(&view.metadata, ngx_current_msec))
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_smart_keeper_again(keeper, 0);
+
+    return ngx_http_smart_wait(r, &keeper->waiters, issuer->timeout, reason);
 }
 
 

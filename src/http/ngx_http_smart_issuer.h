@@ -15,10 +15,12 @@
 #include "jose/jose_jwt.h"
 #include "oauth/oauth_document.h"
 #include "smart/smart_claims.h"
+#include "ngx_http_smart_secret.h"
 #include "ngx_http_smart_zone.h"
 
 
 typedef struct ngx_http_smart_keeper_s  ngx_http_smart_keeper_t;
+typedef struct ngx_http_smart_introspector_s  ngx_http_smart_introspector_t;
 
 
 typedef enum {
@@ -30,8 +32,24 @@ typedef enum {
 } ngx_http_smart_discovery_e;
 
 
+/* RFC 7662: who is asked about which tokens, and as whom. */
+typedef enum {
+    NGX_HTTP_SMART_INTROSPECTION_UNSET,
+    NGX_HTTP_SMART_INTROSPECTION_OFF,
+    NGX_HTTP_SMART_INTROSPECTION_OPAQUE,
+    NGX_HTTP_SMART_INTROSPECTION_ALWAYS     /* JWTs, too, after they were verified */
+} ngx_http_smart_introspection_e;
+
+typedef enum {
+    NGX_HTTP_SMART_CLIENT_NONE,
+    NGX_HTTP_SMART_CLIENT_BASIC,
+    NGX_HTTP_SMART_CLIENT_BEARER,
+    NGX_HTTP_SMART_CLIENT_PRIVATE_KEY
+} ngx_http_smart_client_e;
+
+
 /*
- * `smart_issuer name { ... }`, immutable after configuration except for `keeper` and `state_bad`, this worker's state. Strings that go to libcurl or the file system are
+ * `smart_issuer name { ... }`, immutable after configuration except for `keeper`, `introspector`, `secret` and `state_bad`, this worker's state. Strings that go to libcurl or the file system are
  * NUL-terminated behind len.
  */
 typedef struct {
@@ -66,13 +84,27 @@ typedef struct {
     ngx_flag_t                   insecure_http;
     ngx_flag_t                   private_addresses;
 
+    ngx_uint_t                   keyless;          /* opaque tokens alone */
+    ngx_uint_t                   introspection;    /* ngx_http_smart_introspection_e */
+    ngx_str_t                    introspection_uri;
+    ngx_msec_t                   introspection_cache;
+    ngx_int_t                    introspection_max;
+    ngx_uint_t                   client;           /* ngx_http_smart_client_e */
+    ngx_str_t                    client_id;
+    ngx_http_smart_secret_t      secret;           /* password, token or private key */
+    ngx_str_t                    client_alg;
+    ngx_str_t                    client_kid;
+
     /* compiled from the above and from algorithms, typ, claim, scope_*, patients */
     jose_jwt_rules_t             rules;
     smart_claim_map_t            map;
     oauth_document_rules_t       life;
     u_char                       digest[NGX_HTTP_SMART_DIGEST_LEN];
 
+    u_char                       introspection_digest[NGX_HTTP_SMART_DIGEST_LEN];
+
     ngx_http_smart_keeper_t     *keeper;           /* ngx_http_smart_issuer.c's */
+    ngx_http_smart_introspector_t  *introspector;  /* ngx_http_smart_introspection.c's */
 } ngx_http_smart_issuer_t;
 
 
@@ -124,6 +156,12 @@ ngx_int_t ngx_http_smart_issuer_cold(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_smart_issuer_miss(ngx_http_request_t *r,
     ngx_http_smart_issuer_t *issuer, base_reason_t *reason);
+
+/*
+ * Where to ask about tokens, in the request's pool. NGX_AGAIN: metadata is being fetched, the request waits. NGX_DECLINED: *reason.
+ */
+ngx_int_t ngx_http_smart_issuer_endpoint(ngx_http_request_t *r,
+    ngx_http_smart_issuer_t *issuer, ngx_str_t *uri, base_reason_t *reason);
 
 /*
  * A file's bytes, NUL-terminated behind len. NGX_DECLINED: it cannot be opened (ngx_errno); NGX_ERROR: it cannot be read or is larger than

@@ -1,5 +1,6 @@
 #include "ngx_http_smart_issuer_block.h"
 
+#include "ngx_http_smart_introspection_block.h"
 #include "ngx_http_smart_issuer_check.h"
 
 
@@ -66,6 +67,21 @@ static char *ngx_http_smart_block_patients(ngx_conf_t *cf,
     ngx_http_smart_block_t *block, const ngx_http_smart_entry_t *entry);
 
 
+#define NGX_HTTP_SMART_BLOCK_WRAP(name)                                       \
+    static char *                                                             \
+    ngx_http_smart_block_##name(ngx_conf_t *cf,                               \
+        ngx_http_smart_block_t *block, const ngx_http_smart_entry_t *entry)   \
+    {                                                                         \
+        return ngx_http_smart_##name##_set(cf, block->issuer);                \
+    }
+
+NGX_HTTP_SMART_BLOCK_WRAP(introspection)
+NGX_HTTP_SMART_BLOCK_WRAP(introspection_auth)
+NGX_HTTP_SMART_BLOCK_WRAP(introspection_max)
+
+#undef NGX_HTTP_SMART_BLOCK_WRAP
+
+
 /* One list: the entries that keys and claims need. */
 
 #define NGX_HTTP_SMART_ENTRY(name, min, max, set, field, repeatable)          \
@@ -96,6 +112,17 @@ static const ngx_http_smart_entry_t  ngx_http_smart_entries[] = {
     NGX_HTTP_SMART_ENTRY("insecure_http",  1, 1, flag, insecure_http, 0),
     NGX_HTTP_SMART_ENTRY("private_addresses",
                                            1, 1, flag, private_addresses, 0),
+    NGX_HTTP_SMART_ENTRY("introspection",  1, 1, introspection,
+                                           introspection, 0),
+    NGX_HTTP_SMART_ENTRY("introspection_uri",
+                                           1, 1, text, introspection_uri, 0),
+    NGX_HTTP_SMART_ENTRY("introspection_auth",
+                                           1, 5, introspection_auth, client, 0),
+    NGX_HTTP_SMART_ENTRY("introspection_cache",
+                                           1, 1, msec, introspection_cache, 0),
+    NGX_HTTP_SMART_ENTRY("introspection_max",
+                                           1, 1, introspection_max,
+                                           introspection_max, 0),
     NGX_HTTP_SMART_ENTRY("scope_claim",    1, SMART_CLAIM_SCOPES_MAX,
                                            scope_claim, map, 0),
     NGX_HTTP_SMART_ENTRY("scope_prefix",   1, 1, span, map.scope_prefix, 0),
@@ -111,11 +138,6 @@ static const ngx_http_smart_entry_t  ngx_http_smart_entries[] = {
 /* CONFIG has them, this version does not: refused by name rather than passed over. */
 
 static const ngx_str_t  ngx_http_smart_later[] = {
-    ngx_string("introspection"),
-    ngx_string("introspection_uri"),
-    ngx_string("introspection_auth"),
-    ngx_string("introspection_cache"),
-    ngx_string("introspection_max"),
     ngx_string("scope_map"),
     ngx_null_string
 };
@@ -167,6 +189,8 @@ ngx_http_smart_block_new(ngx_conf_t *cf, ngx_str_t *name,
     issuer->cooldown = NGX_CONF_UNSET_MSEC;
     issuer->timeout = NGX_CONF_UNSET_MSEC;
     issuer->max_size = NGX_CONF_UNSET_SIZE;
+    issuer->introspection_cache = NGX_CONF_UNSET_MSEC;
+    issuer->introspection_max = NGX_CONF_UNSET;
     issuer->insecure_http = NGX_CONF_UNSET;
     issuer->private_addresses = NGX_CONF_UNSET;
     issuer->rules.algs = JOSE_ALG_ALL;

@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 
 #include "oauth/oauth_url.h"
+#include "ngx_http_smart_introspection_block.h"
 
 
 /* More leeway than this is warned of: an expired token would live on. */
@@ -127,8 +128,13 @@ ngx_http_smart_check_keys(ngx_conf_t *cf, ngx_http_smart_issuer_t *issuer)
         return NGX_CONF_ERROR;
     }
 
-    if (issuer->discovery == NGX_HTTP_SMART_DISCOVERY_OFF
-        && issuer->jwks_uri.len == 0 && issuer->jwks_file.len == 0)
+    issuer->keyless = issuer->discovery == NGX_HTTP_SMART_DISCOVERY_OFF
+                      && issuer->jwks_uri.len == 0
+                      && issuer->jwks_file.len == 0;
+
+    if (issuer->keyless
+        && (issuer->introspection_uri.len == 0
+            || issuer->introspection == NGX_HTTP_SMART_INTROSPECTION_OFF))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "smart_issuer \"%V\" has \"discovery off\" and "
@@ -144,6 +150,14 @@ ngx_http_smart_check_keys(ngx_conf_t *cf, ngx_http_smart_issuer_t *issuer)
     if (issuer->jwks_uri.len
         && ngx_http_smart_check_url(cf, issuer, "jwks_uri",
                                           &issuer->jwks_uri)
+           != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (issuer->introspection_uri.len
+        && ngx_http_smart_check_url(cf, issuer, "introspection_uri",
+                                    &issuer->introspection_uri)
            != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -396,7 +410,7 @@ ngx_http_smart_check_compile(ngx_conf_t *cf, ngx_http_smart_issuer_t *issuer)
         return NGX_CONF_ERROR;
     }
 
-    return NGX_CONF_OK;
+    return ngx_http_smart_introspection_check(cf, issuer);
 }
 
 

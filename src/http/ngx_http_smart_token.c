@@ -1,5 +1,7 @@
 #include "ngx_http_smart_token.h"
 
+#include "oauth/oauth_introspection.h"
+#include "ngx_http_smart_introspection.h"
 #include "ngx_http_smart_token_cache.h"
 
 
@@ -20,7 +22,8 @@ typedef struct {
     jose_jws_t                 jws;
     jose_jwt_t                 jwt;
     ngx_http_smart_issuer_t   *issuer;
-    uint64_t                   generation;
+    uint64_t                   generation;    /* 0: no key */
+    ngx_msec_t                 until;         /* 0: no introspection */
     smart_principal_t         *principal;
     base_reason_t              reason;
 } ngx_http_smart_verify_t;
@@ -32,6 +35,10 @@ static base_reason_t ngx_http_smart_verify_read(
 static ngx_uint_t ngx_http_smart_verify_newer(base_reason_t reason);
 static ngx_int_t ngx_http_smart_verify_miss(ngx_http_smart_verify_t *verify);
 static ngx_int_t ngx_http_smart_verify_check(ngx_http_smart_verify_t *verify);
+static ngx_int_t ngx_http_smart_verify_opaque(ngx_http_smart_verify_t *verify);
+static ngx_int_t ngx_http_smart_verify_ask(ngx_http_smart_verify_t *verify);
+static base_reason_t ngx_http_smart_verify_answer(
+    ngx_http_smart_verify_t *verify, base_span_t answer);
 static ngx_int_t ngx_http_smart_verify_principal(
     ngx_http_smart_verify_t *verify);
 static void ngx_http_smart_verify_hint(ngx_http_smart_verify_t *verify);
@@ -158,6 +165,11 @@ ngx_http_smart_verify(ngx_http_smart_verify_t *verify)
     rc = NGX_OK;
 
     verify->reason = ngx_http_smart_verify_read(verify);
+
+    if (verify->reason == BASE_TOKEN_OPAQUE) {
+        return ngx_http_smart_verify_opaque(verify);
+    }
+
     if (verify->reason != BASE_OK) {
         return NGX_DECLINED;
     }
@@ -184,6 +196,10 @@ ngx_http_smart_verify(ngx_http_smart_verify_t *verify)
     if (verify->reason != BASE_OK) {
         ngx_http_smart_verify_hint(verify);
         return NGX_DECLINED;
+    }
+
+    if (verify->issuer->introspection == NGX_HTTP_SMART_INTROSPECTION_ALWAYS) {
+        return ngx_http_smart_verify_ask(verify);
     }
 
     return ngx_http_smart_verify_principal(verify);
@@ -285,6 +301,78 @@ ngx_http_smart_verify_check(ngx_http_smart_verify_t *verify)
 }
 
 
+/* `nginx -t` lets a location have one issuer at most that can be asked. */
+
+static ngx_int_t
+ngx_http_smart_verify_opaque(ngx_http_smart_verify_t *verify)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < verify->n; i++) {
+        if (verify->issuers[i]->introspection
+            != NGX_HTTP_SMART_INTROSPECTION_OFF)
+        {
+            verify->issuer = verify->issuers[i];
+            return ngx_http_smart_verify_ask(verify);
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* What the token is comes from the answer, for a JWT as well: it knows the launch context (RULES F6). */
+
+static ngx_int_t
+ngx_http_smart_verify_ask(ngx_http_smart_verify_t *verify)
+{
+    ngx_int_t    rc;
+    base_span_t  answer;
+
+    rc = ngx_http_smart_introspection(verify->request, verify->issuer,
+                                      verify->token, &answer, &verify->until,
+                                      &verify->reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    verify->reason = ngx_http_smart_verify_answer(verify, answer);
+
+    return verify->reason == BASE_OK ? ngx_http_smart_verify_principal(verify)
+                                     : NGX_DECLINED;
+}
+
+
+static base_reason_t
+ngx_http_smart_verify_answer(ngx_http_smart_verify_t *verify,
+    base_span_t answer)
+{
+    jose_jwt_t      said;
+    base_arena_t   *arena;
+    base_reason_t   reason;
+
+    arena = base_arena_new(NGX_HTTP_SMART_TOKEN_ARENA + 2 * answer.n);
+    if (arena == NULL) {
+        return BASE_NO_MEMORY;
+    }
+
+    reason = oauth_introspection_read(answer, &verify->issuer->rules,
+                                      ngx_time(), arena, &said);
+    base_arena_free(arena);
+
+    /* a token lives no longer than it says itself */
+
+    if (verify->generation && verify->jwt.exp < said.exp) {
+        said.exp = verify->jwt.exp;
+    }
+
+    said.payload = answer;
+    verify->jwt = said;
+
+    return reason;
+}
+
+
 static ngx_int_t
 ngx_http_smart_verify_principal(ngx_http_smart_verify_t *verify)
 {
@@ -301,8 +389,8 @@ ngx_http_smart_verify_principal(ngx_http_smart_verify_t *verify)
     }
 
     ngx_http_smart_token_cache_put(verify->token, verify->issuer,
-                                   verify->generation, &verify->jwt,
-                                   verify->principal);
+                                   verify->generation, verify->until,
+                                   &verify->jwt, verify->principal);
 
     return NGX_OK;
 }

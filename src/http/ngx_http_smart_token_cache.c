@@ -14,7 +14,8 @@ struct ngx_http_smart_cached_s {
     ngx_queue_t               queue;          /* least recently used last */
     ngx_http_smart_cached_t  *next;           /* in the bucket */
     uint32_t                  hash;
-    uint64_t                  generation;
+    uint64_t                  generation;     /* 0: no key */
+    ngx_msec_t                until;          /* 0: its times alone */
     ngx_http_smart_issuer_t  *issuer;
     smart_principal_t        *principal;
     jose_jwt_t                jwt;            /* its times; the payload is gone */
@@ -145,11 +146,17 @@ ngx_http_smart_token_cache_get(base_span_t token,
 
     /* a key that was taken back, a token whose time is over */
 
-    if (ngx_http_smart_issuer_keys(entry->issuer, &generation) == NULL) {
+    generation = 0;
+
+    if (entry->generation
+        && ngx_http_smart_issuer_keys(entry->issuer, &generation) == NULL)
+    {
         return NULL;
     }
 
     if (generation != entry->generation
+        || (entry->until
+            && (ngx_msec_int_t) (entry->until - ngx_current_msec) <= 0)
         || jose_jwt_check_times(&entry->jwt, &entry->issuer->rules, now)
            != BASE_OK)
     {
@@ -168,7 +175,7 @@ ngx_http_smart_token_cache_get(base_span_t token,
 
 void
 ngx_http_smart_token_cache_put(base_span_t token,
-    ngx_http_smart_issuer_t *issuer, uint64_t generation,
+    ngx_http_smart_issuer_t *issuer, uint64_t generation, ngx_msec_t until,
     const jose_jwt_t *jwt, smart_principal_t *principal)
 {
     size_t                    cost;
@@ -207,6 +214,7 @@ ngx_http_smart_token_cache_put(base_span_t token,
 
     entry->hash = hash;
     entry->generation = generation;
+    entry->until = until;
     entry->issuer = issuer;
     entry->principal = smart_principal_hold(principal);
     entry->jwt = *jwt;

@@ -36,9 +36,12 @@ smart_principal_t *ngx_http_smart_token_cache_get(base_span_t token,
     ngx_http_smart_issuer_t **issuers, ngx_uint_t n, time_t now,
     ngx_http_smart_issuer_t **issuer);
 
-/* Remembers; holds the principal on its own account. Never fails: without room nothing is remembered. */
+/*
+ * Remembers; holds the principal on its own account. Never fails: without room nothing is remembered. `generation` 0: no key had to do with it.
+ * `until` (ngx_current_msec's), when not 0: the authorisation server's word holds so long.
+ */
 void ngx_http_smart_token_cache_put(base_span_t token,
-    ngx_http_smart_issuer_t *issuer, uint64_t generation,
+    ngx_http_smart_issuer_t *issuer, uint64_t generation, ngx_msec_t until,
     const jose_jwt_t *jwt, smart_principal_t *principal);
 
 

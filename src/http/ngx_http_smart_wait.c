@@ -5,7 +5,7 @@ typedef struct {
     ngx_queue_t                queue;
     ngx_http_request_t        *request;
     ngx_event_t                event;          /* the deadline, and the posted wake-up */
-    ngx_msec_t                 deadline;
+    ngx_msec_t                 began;
     ngx_http_event_handler_pt  read_handler;   /* the request's, while it waits */
     unsigned                   queued:1;
     unsigned                   waiting:1;
@@ -25,7 +25,7 @@ static ngx_uint_t  ngx_http_smart_waiting;
 
 ngx_int_t
 ngx_http_smart_wait(ngx_http_request_t *r, ngx_queue_t *queue,
-    base_reason_t *reason)
+    ngx_msec_t time, base_reason_t *reason)
 {
     ngx_msec_int_t            left;
     ngx_http_smart_waiter_t  *waiter;
@@ -40,7 +40,7 @@ ngx_http_smart_wait(ngx_http_request_t *r, ngx_queue_t *queue,
         return NGX_AGAIN;
     }
 
-    left = (ngx_msec_int_t) (waiter->deadline - ngx_current_msec);
+    left = (ngx_msec_int_t) (waiter->began + time - ngx_current_msec);
     if (left <= 0) {
         *reason = BASE_KEYS_UNAVAILABLE;
         return NGX_DECLINED;
@@ -120,7 +120,7 @@ ngx_http_smart_waiter_get(ngx_http_request_t *r)
     cln->handler = ngx_http_smart_wait_cleanup;
 
     waiter->request = r;
-    waiter->deadline = ngx_current_msec + NGX_HTTP_SMART_WAIT_TIME;
+    waiter->began = ngx_current_msec;
     waiter->event.handler = ngx_http_smart_wait_resume;
     waiter->event.data = waiter;
     waiter->event.log = r->connection->log;

@@ -16,15 +16,16 @@
 
 
 #define NGX_HTTP_SMART_WAIT_MAX   1000   /* requests per worker */
-#define NGX_HTTP_SMART_WAIT_TIME  2000   /* msec, all waits of one request together */
+#define NGX_HTTP_SMART_WAIT_TIME  2000   /* msec, for keys */
 
 
 /*
+ * `time`: milliseconds since the request waited first, for whatever.
  * NGX_AGAIN: the request is in the queue; ngx_http_core_run_phases is called from the event loop when the queue is woken or the request's
  * time is over. NGX_DECLINED: BASE_TOO_MANY_WAITING, BASE_KEYS_UNAVAILABLE when its time is over, BASE_NO_MEMORY.
  */
 ngx_int_t ngx_http_smart_wait(ngx_http_request_t *r, ngx_queue_t *queue,
-    base_reason_t *reason);
+    ngx_msec_t time, base_reason_t *reason);
 
 /* All requests in the queue go on, each from a posted event. */
 void ngx_http_smart_wake(ngx_queue_t *queue);

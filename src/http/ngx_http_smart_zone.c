@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "ngx_http_smart_issuer.h"
+#include "ngx_http_smart_zone_token.h"
 
 
 /* An entry that no worker has looked at for so long belongs to a configuration that is gone. */
@@ -34,7 +35,8 @@ typedef struct {
 
 
 struct ngx_http_smart_zone_sh_s {
-    ngx_queue_t              entries;
+    ngx_queue_t                    entries;
+    ngx_http_smart_zone_tokens_t   tokens;
 };
 
 
@@ -133,6 +135,7 @@ ngx_http_smart_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     if (before) {
         zone->sh = before->sh;
+        zone->tokens = before->tokens;
         zone->shpool = before->shpool;
         return NGX_OK;
     }
@@ -141,6 +144,7 @@ ngx_http_smart_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     if (shm_zone->shm.exists) {
         zone->sh = zone->shpool->data;
+        zone->tokens = &zone->sh->tokens;
         return NGX_OK;
     }
 
@@ -150,6 +154,9 @@ ngx_http_smart_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     ngx_queue_init(&zone->sh->entries);
+
+    zone->tokens = &zone->sh->tokens;
+    ngx_http_smart_zone_tokens_init(zone->tokens);
 
     zone->shpool->data = zone->sh;
     zone->shpool->log_nomem = 0;
@@ -380,6 +387,12 @@ ngx_http_smart_zone_alloc(ngx_http_smart_zone_t *zone, size_t size)
 
     if (p == NULL) {
         ngx_http_smart_zone_forget(zone);
+        p = ngx_slab_alloc_locked(zone->shpool, size);
+    }
+
+    /* documents go before what is known of single tokens */
+
+    while (p == NULL && ngx_http_smart_zone_token_evict(zone)) {
         p = ngx_slab_alloc_locked(zone->shpool, size);
     }
 

@@ -24,11 +24,13 @@
 
 
 typedef struct ngx_http_smart_zone_sh_s  ngx_http_smart_zone_sh_t;
+typedef struct ngx_http_smart_zone_tokens_s  ngx_http_smart_zone_tokens_t;
 
 typedef struct {
     ngx_shm_zone_t            *shm_zone;
     ngx_slab_pool_t           *shpool;
     ngx_http_smart_zone_sh_t  *sh;
+    ngx_http_smart_zone_tokens_t  *tokens;     /* ngx_http_smart_zone_token.c's */
     ngx_str_t                  name;
     size_t                     size;
 } ngx_http_smart_zone_t;
@@ -82,6 +84,7 @@ typedef enum {
     NGX_HTTP_SMART_ZONE_KEYS,
     NGX_HTTP_SMART_ZONE_JWKS_URI,
     NGX_HTTP_SMART_ZONE_KEYS_ETAG,
+    NGX_HTTP_SMART_ZONE_INTROSPECTION_URI,
     NGX_HTTP_SMART_ZONE_TEXTS
 } ngx_http_smart_zone_text_e;
 

@@ -27,7 +27,8 @@ package Smart::Issuer;
 #   $issuer->publish('rsa2', 'p384')         other keys from now on
 #   $issuer->answer(jwks => { delay => 1, status => 500 })   an answer of Smart::Upstream instead of
 #       a document: openid, oauth, smart, jwks, introspect; undef restores it. The document's own
-#       body stays unless body, json or raw is given. introspect has no answer of its own.
+#       body stays unless body, json or raw is given. introspect has no answer of its own:
+#       $issuer->{introspect} = sub { my ($request) = @_; return {...} } and ->serve gives it one
 #   $issuer->gets('jwks')                    how often it was fetched;  ->requests: all of them
 #
 # Keys are made once and kept below build/t/keys: they protect nothing.
@@ -206,6 +207,10 @@ sub serve {
 
     for my $name (sort keys %paths) {
         my $answer = $self->{answers}{$name};
+        if ($name eq 'introspect' && !$answer && $self->{introspect}) {
+            push @rules, "POST $paths{$name}" => $self->{introspect};
+            next;
+        }
         next unless $answer || defined $body{$name};
         push @rules, qr/^(?:GET|HEAD|POST) \Q$paths{$name}\E$/ => {
             headers => ['Content-Type' => 'application/json'],
