@@ -98,6 +98,8 @@
     X(BASE_CONDITIONAL_REFERENCE,  "conditional_reference",  403, "forbidden", "insufficient_scope", CLIENT, "The body refers to a resource by a search that the access token's scopes do not cover.") \
     X(BASE_NOT_NARROWABLE,         "not_narrowable",         403, "forbidden", "insufficient_scope", CLIENT, "The request cannot be confined to what the access token covers.") \
     X(BASE_PARAMETER_REFUSED,      "parameter_refused",      403, "not-supported", "", CLIENT, "A parameter of the request is not supported here.") \
+    X(BASE_PARAMETER_REACH,        "parameter_reach",        403, "forbidden", "insufficient_scope", CLIENT, "A parameter of the request reaches resources that the access token does not cover.") \
+    X(BASE_PARAMETER_UNKNOWN,      "parameter_unknown",      400, "not-supported", "", CLIENT, "A parameter that begins with an underscore is not known here.") \
     X(BASE_INTERACTION_REFUSED,    "interaction_refused",    403, "not-supported", "", CLIENT, "This interaction is not supported here.") \
     X(BASE_OPERATION_REFUSED,      "operation_refused",      403, "not-supported", "", CLIENT, "This operation is not supported here.") \
     X(BASE_NOT_FOUND,              "not_found",              404, "not-found", "", CLIENT, "The resource does not exist or is not accessible.") \

@@ -210,7 +210,8 @@ base_reason_t smart_body_judge(const smart_grants_t *grants, const fhir_request_
     r.request = request;
     r.definitions = definitions;
     r.in = body;
-    r.is_patch = request->row->interaction == FHIR_PATCH;
+    r.is_patch = request->row->interaction == FHIR_PATCH ||
+                 request->row->interaction == FHIR_PATCH_CONDITIONAL;
     if (base_span_find(media, ',') < media.n) {
         /* Said twice: which one counts is the server's choice. */
         return BASE_CONTENT_TYPE;
@@ -230,6 +231,6 @@ base_reason_t smart_body_judge(const smart_grants_t *grants, const fhir_request_
     if (reason != BASE_OK || r.is_patch) {
         return reason;
     }
-    return r.typed && (r.named || request->row->interaction == FHIR_CREATE) ? BASE_OK
+    return r.typed && (r.named || request->row->interaction != FHIR_UPDATE) ? BASE_OK
                                                                             : BASE_BODY_TYPE;
 }

@@ -42,6 +42,17 @@ typedef struct {
     size_t n;
 } smart_claim_pointer_t;
 
+/*
+ * What a value that is no SMART scope stands for (CONFIG scope_map): a scope-token of that exact spelling, or, with `client`, a client of that id (service
+ * accounts have no scopes). Never implicit.
+ */
+typedef struct {
+    base_span_t value;
+    bool client;
+    const base_span_t *scope;
+    size_t scope_n;
+} smart_scope_map_t;
+
 /* An issuer's claim map (CONFIG smart_issuer). Built once at configuration, constant afterwards; its spans live as long as it. */
 typedef struct {
     smart_claim_pointer_t claim[SMART_CLAIM_COUNT];
@@ -51,6 +62,8 @@ typedef struct {
     base_span_t
         scope_separator; /* each of these characters may stand for '/'; absent: none (A16) */
     bool patients_many;  /* `patients many` (A13) */
+    const smart_scope_map_t *scope_map; /* NULL: none */
+    size_t scope_map_n;
 } smart_claim_map_t;
 
 /*

@@ -394,6 +394,18 @@ static bool cover_holds(const smart_watch_t *watch, const watched_t *watched,
     return false;
 }
 
+bool smart_watch_is_true(const smart_watch_t *watch, unsigned letters)
+{
+    size_t i;
+
+    for (i = 0; i < watch->n; i++) {
+        if ((watch->watched[i].cover.letter & letters) != 0 && watch->watched[i].cover.is_true) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool smart_watch_holds(const smart_watch_t *watch, unsigned letters, const fhir_facts_t *facts)
 {
     const watched_t *watched;

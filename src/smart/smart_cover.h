@@ -81,6 +81,9 @@ const smart_watch_t *smart_cover_watch(const smart_cover_t *cover, size_t n, bas
 /* The lens by which such resources must be read; NULL: none is needed. */
 const fhir_lens_t *smart_watch_lens(const smart_watch_t *watch);
 
+/* True when one of the covers with one of these letters is true: whatever is of the type is covered. */
+bool smart_watch_is_true(const smart_watch_t *watch, unsigned letters);
+
 /* True when the resource that gave these facts, read by that lens, is covered by one of the covers with one of these letters. Facts that
  * could not be read never permit. */
 bool smart_watch_holds(const smart_watch_t *watch, unsigned letters, const fhir_facts_t *facts);

@@ -1,6 +1,7 @@
 #include "smart/smart_decide.h"
 
 #include "fhir/fhir_reference.h"
+#include "smart/smart_parameters.h"
 
 #include <string.h>
 
@@ -38,8 +39,8 @@ static void refuse_missing(decision_t *d, unsigned letter)
     refuse(d, reason, rule);
 }
 
-static void oblige(decision_t *d, unsigned obligations, smart_check_kind_t kind,
-                   const smart_cover_t *cover)
+static smart_check_t *oblige(decision_t *d, unsigned obligations, smart_check_kind_t kind,
+                             const smart_cover_t *cover)
 {
     smart_check_t *check = &d->verdict->check[d->verdict->check_n++];
 
@@ -48,83 +49,52 @@ static void oblige(decision_t *d, unsigned obligations, smart_check_kind_t kind,
     check->cover = *cover;
     check->id = d->request->id;
     check->grants = d->grants;
+    check->letters = cover->letter;
+    return check;
 }
 
-/* _format and _pretty change no permission (B14). */
-static bool is_presentation(const fhir_item_t *item)
+static void note_parameters(decision_t *d, smart_check_t *check,
+                            const smart_parameters_t *parameters)
 {
-    return base_span_is(item->code, "_format") || base_span_is(item->code, "_pretty");
-}
-
-/* The type's own parameters; of those common to all types only these two. */
-static bool is_filter(const fhir_request_t *request, const fhir_definitions_t *definitions,
-                      base_span_t code)
-{
-    if (base_span_is(code, "_id") || base_span_is(code, "_lastUpdated")) {
-        return true;
+    check->includes = parameters->includes;
+    check->included = parameters->included;
+    if (parameters->dropped) {
+        d->verdict->obligations |= SMART_FILTER;
     }
-    return code.n > 0 && code.p[0] != '_' &&
-           fhir_parameter_find(definitions, request->type, code) != NULL;
 }
 
-/* _sort=-date,_id: by the type's own parameters, none of them a chain (C6 applies to order as well as to matches). */
-static bool is_sort(const fhir_request_t *request, const fhir_definitions_t *definitions,
-                    base_span_t value)
+/* False: refused. */
+static bool parameters_judged(decision_t *d, smart_asking_t asking, const smart_cover_t *cover,
+                              smart_parameters_t *parameters)
 {
-    base_span_t key;
-
-    while (value.p != NULL) {
-        key = base_span_split(&value, ',');
-        if (key.n > 0 && key.p[0] == '-') {
-            key = base_span_sub(key, 1, key.n);
-        }
-        if (!is_filter(request, definitions, key)) {
-            return false;
-        }
+    smart_parameters_judge(d->grants, d->policy, &d->request->query, asking, d->request->type,
+                           cover, parameters);
+    if (parameters->reason != BASE_OK) {
+        refuse(d, parameters->reason, parameters->rule);
+        d->verdict->missing = parameters->missing;
+        return false;
+    }
+    if (parameters->dropped) {
+        d->verdict->obligations |= SMART_FILTER;
     }
     return true;
 }
 
-static bool is_count(base_span_t value)
+/* L20, L23: another page of a search that is not known. What is on it is judged by r or s, each entry by itself. */
+static void decide_page(decision_t *d)
 {
-    uint64_t count;
+    smart_cover_t any = {0};
 
-    return base_span_uint(value, &count);
-}
-
-/* The allow-list. `filters`: search parameters too. */
-static bool is_allowed(const decision_t *d, const fhir_item_t *item, bool filters)
-{
-    if (item->modifier.p != NULL || item->chained || item->value.p == NULL) {
-        return false;
+    if (!smart_grants_any(d->grants, SMART_R | SMART_S)) {
+        smart_grants_missing_any(d->grants, SMART_S, &d->verdict->missing);
+        refuse(d, BASE_SCOPE_MISSING, "L20");
+        return;
     }
-    if (is_presentation(item)) {
-        return true;
+    if (!smart_grants_each(d->grants, SMART_R | SMART_S)) {
+        any.letter = SMART_R | SMART_S;
+        oblige(d, SMART_RESPONSE, SMART_CHECK_PAGE, &any);
     }
-    if (!filters) {
-        return false;
-    }
-    if (base_span_is(item->code, "_count")) {
-        return is_count(item->value);
-    }
-    if (base_span_is(item->code, "_sort")) {
-        return is_sort(d->request, d->policy->definitions, item->value);
-    }
-    return is_filter(d->request, d->policy->definitions, item->code);
-}
-
-static bool parameters_allowed(decision_t *d, bool filters)
-{
-    const fhir_item_t *item;
-    size_t at = 0;
-
-    while ((item = fhir_query_next(&d->request->query, &at)) != NULL) {
-        if (!is_allowed(d, item, filters)) {
-            refuse(d, BASE_PARAMETER_REFUSED, "C1");
-            return false;
-        }
-    }
-    return true;
+    allow(d, "L20");
 }
 
 /* D9: what lies at and below Patient/{another id} is refused by the request alone, whether it exists or not. */
@@ -134,31 +104,52 @@ static bool names_other_patient(const decision_t *d, const smart_cover_t *cover)
            smart_cover_is_confined(cover) && !smart_cover_has_patient(cover, d->request->id);
 }
 
+/* D11: versions by their own body where the policy says so; with `both` the current one must be read first. */
+static void decide_confined_instance(decision_t *d, const smart_cover_t *cover,
+                                     const smart_parameters_t *parameters)
+{
+    fhir_interaction_t interaction = d->request->row->interaction;
+
+    if (names_other_patient(d, cover)) {
+        refuse(d, BASE_OTHER_PATIENT, "D9");
+        return;
+    }
+    if (interaction != FHIR_READ && !d->policy->history_own) {
+        refuse(d, BASE_PATIENT_INTERACTION, "D11");
+        return;
+    }
+    if (interaction == FHIR_HISTORY_INSTANCE && parameters->counts) {
+        refuse(d, BASE_NOT_NARROWABLE, "C13");
+        return;
+    }
+    oblige(d, SMART_RESPONSE,
+           interaction == FHIR_HISTORY_INSTANCE ? SMART_CHECK_HISTORY : SMART_CHECK_INSTANCE,
+           cover);
+    allow(d, interaction == FHIR_READ ? "D9" : "D11");
+}
+
 static void decide_instance(decision_t *d)
 {
     smart_cover_t cover = smart_grants_cover(d->grants, SMART_R, d->request->type);
+    smart_parameters_t parameters;
 
     if (smart_cover_is_empty(&cover)) {
         refuse_missing(d, SMART_R);
         return;
     }
-    if (!parameters_allowed(d, false)) {
+    if (!parameters_judged(d,
+                           d->request->row->interaction == FHIR_HISTORY_INSTANCE ? SMART_ASK_HISTORY
+                                                                                 : SMART_ASK_READ,
+                           &cover, &parameters)) {
         return;
     }
-    if (smart_cover_is_true(&cover)) {
+    if (parameters.page) {
+        decide_page(d);
+    } else if (smart_cover_is_true(&cover)) {
         allow(d, "L2");
-        return;
+    } else {
+        decide_confined_instance(d, &cover, &parameters);
     }
-    if (names_other_patient(d, &cover)) {
-        refuse(d, BASE_OTHER_PATIENT, "D9");
-        return;
-    }
-    if (d->request->row->interaction != FHIR_READ) {
-        refuse(d, BASE_PATIENT_INTERACTION, "D11");
-        return;
-    }
-    oblige(d, SMART_RESPONSE, SMART_CHECK_INSTANCE, &cover);
-    allow(d, "D9");
 }
 
 /* True when a bare id can only be a Patient's: FHIR's `patient` parameters list Group as well, and yet read Patients alone. */
@@ -197,12 +188,18 @@ static bool item_is_other(const decision_t *d, const smart_cover_t *cover, const
 {
     const fhir_parameter_t *parameter =
         fhir_parameter_find(d->policy->definitions, d->request->type, item->code);
-    base_span_t rest = item->value, part;
+    base_span_t rest = item->value, part, id;
+    bool typed = item->modifier.p != NULL && base_span_is(item->modifier, "Patient");
     bool subject = smart_cover_is_subject(cover->type, item->code);
 
-    while (subject && rest.p != NULL) {
+    if (!subject || item->chained || (item->modifier.p != NULL && !typed)) {
+        return false;
+    }
+    while (rest.p != NULL) {
         part = fhir_query_split(&rest);
-        if (alternative_is_other(cover, parameter, part)) {
+        id = typed && fhir_id_is_valid(part) ? part : base_span_make(NULL, 0);
+        if (alternative_is_other(cover, parameter, part) ||
+            (id.p != NULL && !smart_cover_has_patient(cover, id))) {
             return true;
         }
     }
@@ -231,22 +228,13 @@ static bool searches_by_target(const decision_t *d)
            fhir_query_find(&d->request->query, BASE_SPAN("target"), &at) != NULL;
 }
 
-static void decide_search(decision_t *d)
+/* A search that is to be narrowed. */
+static void decide_narrowed(decision_t *d, const smart_cover_t *cover,
+                            const smart_parameters_t *parameters)
 {
-    smart_cover_t cover = smart_grants_cover(d->grants, SMART_S, d->request->type);
+    bool confined = smart_cover_is_confined(cover);
 
-    if (smart_cover_is_empty(&cover)) {
-        refuse_missing(d, SMART_S);
-        return;
-    }
-    if (!parameters_allowed(d, true)) {
-        return;
-    }
-    if (smart_cover_is_true(&cover)) {
-        allow(d, "L2");
-        return;
-    }
-    if (smart_cover_is_confined(&cover) && searches_other_patient(d, &cover)) {
+    if (confined && searches_other_patient(d, cover)) {
         refuse(d, BASE_OTHER_PATIENT, "C15");
         return;
     }
@@ -254,27 +242,219 @@ static void decide_search(decision_t *d)
         refuse(d, BASE_PARAMETER_REFUSED, "L9");
         return;
     }
-    if (smart_cover_is_confined(&cover) && smart_cover_parameter(d->request->type) == NULL) {
+    if (confined && smart_cover_parameter(d->request->type) == NULL) {
         refuse(d, BASE_NOT_NARROWABLE, "C19");
         return;
     }
-    oblige(d, SMART_NARROW | SMART_RESPONSE, SMART_CHECK_SEARCHSET, &cover);
+    note_parameters(d, oblige(d, SMART_NARROW | SMART_RESPONSE, SMART_CHECK_SEARCHSET, cover),
+                    parameters);
     allow(d, "L5");
+}
+
+/* D7: the own patient's compartment; another one's would have to be read first, or discloses others. */
+static bool compartment_is_own(decision_t *d, const smart_cover_t *cover)
+{
+    if (d->request->compartment == NULL || !smart_cover_is_confined(cover)) {
+        return true;
+    }
+    if (strcmp(d->request->compartment->name, "Patient") != 0) {
+        refuse(d, BASE_PATIENT_INTERACTION, "D7");
+        return false;
+    }
+    if (!smart_cover_has_patient(cover, d->request->compartment_id)) {
+        refuse(d, BASE_OTHER_PATIENT, "D7");
+        return false;
+    }
+    return true;
+}
+
+static void decide_search(decision_t *d)
+{
+    smart_cover_t cover = smart_grants_cover(d->grants, SMART_S, d->request->type);
+    smart_parameters_t parameters;
+
+    if (smart_cover_is_empty(&cover)) {
+        refuse_missing(d, SMART_S);
+        return;
+    }
+    if (!compartment_is_own(d, &cover) ||
+        !parameters_judged(d, SMART_ASK_SEARCH, &cover, &parameters)) {
+        return;
+    }
+    if (parameters.page) {
+        decide_page(d);
+    } else if (!smart_cover_is_true(&cover)) {
+        decide_narrowed(d, &cover, &parameters);
+    } else {
+        if (parameters.includes && !smart_grants_all(d->grants, SMART_S)) {
+            note_parameters(d, oblige(d, SMART_RESPONSE, SMART_CHECK_SEARCHSET, &cover),
+                            &parameters);
+        }
+        allow(d, "L2");
+    }
+}
+
+/* B2 13: it cannot be narrowed. */
+static void decide_type_history(decision_t *d)
+{
+    smart_cover_t cover = smart_grants_cover(d->grants, SMART_S, d->request->type);
+    smart_parameters_t parameters;
+
+    if (smart_cover_is_empty(&cover)) {
+        refuse_missing(d, SMART_S);
+    } else if (!parameters_judged(d, SMART_ASK_HISTORY, &cover, &parameters)) {
+        return;
+    } else if (parameters.page) {
+        decide_page(d);
+    } else if (smart_cover_is_true(&cover)) {
+        allow(d, "L2");
+    } else {
+        refuse(d, BASE_PATIENT_INTERACTION, "B2");
+    }
+}
+
+/* The types that the query lists by _type, all without; false when a list is not of types (C11). */
+static bool listed_types(const decision_t *d, fhir_type_set_t *types)
+{
+    const fhir_item_t *item;
+    fhir_type_set_t more;
+    size_t at = 0, i;
+
+    *types = fhir_type_set_all(d->policy->definitions);
+    while ((item = fhir_query_find(&d->request->query, BASE_SPAN("_type"), &at)) != NULL) {
+        if (!fhir_use_types(d->policy->definitions, item->value, &more)) {
+            return false;
+        }
+        for (i = 0; i < FHIR_TYPES_MAX / 64; i++) {
+            types->w[i] &= more.w[i];
+        }
+    }
+    return true;
+}
+
+/* Of them, those with a true s-cover; of a compartment its members. */
+static fhir_type_set_t searchable_types(const decision_t *d, const fhir_type_set_t *among)
+{
+    const fhir_definitions_t *definitions = d->policy->definitions;
+    fhir_compartment_t compartment = FHIR_COMPARTMENT_PATIENT;
+    fhir_type_set_t found = {{0}};
+    const fhir_type_t *type;
+    smart_cover_t cover;
+    unsigned i;
+
+    if (d->request->compartment != NULL) {
+        (void) fhir_compartment_find(base_span_of(d->request->compartment->name), &compartment);
+    }
+    for (i = 0; i < definitions->n_types; i++) {
+        type = &definitions->types[i];
+        cover = smart_grants_cover(d->grants, SMART_S, type);
+        if (fhir_type_set_has(among, type) && smart_cover_is_true(&cover) &&
+            (d->request->compartment == NULL || fhir_compartment_has(compartment, type))) {
+            fhir_type_set_add(&found, type);
+        }
+    }
+    return found;
+}
+
+/* L17, C11, D7: _type becomes what is granted, unless everything is. */
+static void decide_types(decision_t *d, const smart_parameters_t *parameters)
+{
+    smart_cover_t any = {0};
+    smart_check_t *check;
+    fhir_type_set_t listed, types;
+
+    if (!listed_types(d, &listed)) {
+        refuse(d, BASE_PARAMETER_REFUSED, "C11");
+        return;
+    }
+    types = searchable_types(d, &listed);
+    if (fhir_type_set_is_empty(&types)) {
+        smart_grants_missing_any(d->grants, SMART_S, &d->verdict->missing);
+        refuse(d, BASE_SCOPE_MISSING, "L17");
+        return;
+    }
+    any.letter = SMART_S;
+    check = oblige(d, SMART_NARROW | SMART_RESPONSE,
+                   d->request->row->interaction == FHIR_HISTORY_SYSTEM ? SMART_CHECK_HISTORY
+                                                                       : SMART_CHECK_SEARCHSET,
+                   &any);
+    check->types = types;
+    note_parameters(d, check, parameters);
+    allow(d, "L17");
+}
+
+static void decide_system(decision_t *d)
+{
+    smart_parameters_t parameters;
+
+    if (!smart_grants_any(d->grants, SMART_S)) {
+        smart_grants_missing_any(d->grants, SMART_S, &d->verdict->missing);
+        refuse(d, BASE_SCOPE_MISSING, "L17");
+    } else if (!parameters_judged(d,
+                                  d->request->row->interaction == FHIR_HISTORY_SYSTEM
+                                      ? SMART_ASK_HISTORY
+                                      : SMART_ASK_SEARCH,
+                                  NULL, &parameters)) {
+        return;
+    } else if (parameters.page) {
+        decide_page(d);
+    } else if (smart_grants_all(d->grants, SMART_S)) {
+        allow(d, "L2");
+    } else if (smart_grants_are_confined(d->grants)) {
+        refuse(d, BASE_PATIENT_INTERACTION, d->request->compartment == NULL ? "L17" : "D7");
+    } else {
+        decide_types(d, &parameters);
+    }
 }
 
 static unsigned write_letter(fhir_interaction_t interaction)
 {
-    if (interaction == FHIR_CREATE) {
+    switch (interaction) {
+    case FHIR_CREATE:
+    case FHIR_CREATE_CONDITIONAL:
         return SMART_C;
+    case FHIR_DELETE:
+    case FHIR_DELETE_CONDITIONAL:
+        return SMART_D;
+    default:
+        return SMART_U;
     }
-    return interaction == FHIR_DELETE ? SMART_D : SMART_U;
+}
+
+static bool is_deletion(fhir_interaction_t interaction)
+{
+    return interaction == FHIR_DELETE || interaction == FHIR_DELETE_CONDITIONAL;
+}
+
+/* L3: what selects is a search. Criteria of an If-None-Exist header are judged by smart_judge, which has memory to read them. */
+static bool criteria_judged(decision_t *d)
+{
+    smart_cover_t cover = smart_grants_cover(d->grants, SMART_S, d->request->type);
+    smart_parameters_t parameters;
+
+    if (!d->request->conditional) {
+        return parameters_judged(d, SMART_ASK_PLAIN, &cover, &parameters);
+    }
+    if (smart_cover_is_empty(&cover)) {
+        refuse_missing(d, SMART_S);
+        return false;
+    }
+    if (!smart_cover_is_true(&cover)) {
+        refuse(d, BASE_NOT_NARROWABLE, "L13");
+        return false;
+    }
+    return parameters_judged(d,
+                             d->request->row->interaction == FHIR_CREATE_CONDITIONAL
+                                 ? SMART_ASK_PLAIN
+                                 : SMART_ASK_CRITERIA,
+                             &cover, &parameters);
 }
 
 /* A Subscription exports what will be written in future; its criteria are not judged yet (B13). */
 static bool exports_future(const decision_t *d)
 {
     return strcmp(d->request->type->name, "Subscription") == 0 &&
-           d->request->row->interaction != FHIR_DELETE;
+           !is_deletion(d->request->row->interaction);
 }
 
 static void decide_write(decision_t *d)
@@ -302,10 +482,10 @@ static void decide_write(decision_t *d)
         refuse(d, BASE_INTERACTION_REFUSED, "B13");
         return;
     }
-    if (!parameters_allowed(d, false)) {
+    if (!criteria_judged(d)) {
         return;
     }
-    if (interaction != FHIR_DELETE && !smart_grants_all(d->grants, letter | SMART_S)) {
+    if (!is_deletion(interaction) && !smart_grants_all(d->grants, letter | SMART_S)) {
         d->verdict->obligations |= SMART_BODY;
     }
     allow(d, "L2");
@@ -356,10 +536,24 @@ static const struct {
     fhir_interaction_t interaction;
     void (*decide)(decision_t *d);
 } deciders[] = {
-    {FHIR_READ, decide_instance},      {FHIR_VREAD, decide_instance},
-    {FHIR_SEARCH_TYPE, decide_search}, {FHIR_HISTORY_INSTANCE, decide_instance},
-    {FHIR_CREATE, decide_write},       {FHIR_UPDATE, decide_write},
-    {FHIR_PATCH, decide_write},        {FHIR_DELETE, decide_write},
+    {FHIR_READ, decide_instance},
+    {FHIR_VREAD, decide_instance},
+    {FHIR_HISTORY_INSTANCE, decide_instance},
+    {FHIR_HISTORY_TYPE, decide_type_history},
+    {FHIR_HISTORY_SYSTEM, decide_system},
+    {FHIR_SEARCH_TYPE, decide_search},
+    {FHIR_SEARCH_COMPARTMENT, decide_search},
+    {FHIR_SEARCH_COMPARTMENT_ALL, decide_system},
+    {FHIR_SEARCH_SYSTEM, decide_system},
+    {FHIR_PAGE, decide_page},
+    {FHIR_CREATE, decide_write},
+    {FHIR_CREATE_CONDITIONAL, decide_write},
+    {FHIR_UPDATE, decide_write},
+    {FHIR_UPDATE_CONDITIONAL, decide_write},
+    {FHIR_PATCH, decide_write},
+    {FHIR_PATCH_CONDITIONAL, decide_write},
+    {FHIR_DELETE, decide_write},
+    {FHIR_DELETE_CONDITIONAL, decide_write},
 };
 
 static void decide_protected(decision_t *d)

@@ -5,7 +5,7 @@ static const struct {
     const char *name;
 } obligation_names[] = {
     {SMART_NARROW, "NARROW"},     {SMART_BODY, "BODY"},       {SMART_PREREAD, "PREREAD"},
-    {SMART_RESPONSE, "RESPONSE"}, {SMART_MINIMAL, "MINIMAL"},
+    {SMART_RESPONSE, "RESPONSE"}, {SMART_MINIMAL, "MINIMAL"}, {SMART_FILTER, "FILTER"},
 };
 
 void smart_explain_obligations(unsigned obligations, base_writer_t *w)

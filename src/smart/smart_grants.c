@@ -24,6 +24,7 @@ struct smart_grants_s {
     confined_t confined[SMART_CONFINED_MAX];
     const smart_alternative_t *alternative;
     size_t alternative_n;
+    bool unconfined; /* some scope is not a patient's */
     const smart_scope_t *scope;
     smart_scope_state_t *state;
     size_t scope_n;
@@ -409,6 +410,7 @@ static smart_scope_state_t compile_scope(making_t *m, const smart_scope_t *scope
     if (state != SMART_SCOPE_GOOD) {
         return state;
     }
+    m->grants->unconfined = m->grants->unconfined || by == SMART_CONFINED_MAX;
     if (scope->constraint.p != NULL) {
         return compile_constrained(m, scope, types, named);
     }
@@ -538,6 +540,55 @@ bool smart_grants_all(const smart_grants_t *grants, unsigned letters)
     return true;
 }
 
+const smart_base_t *smart_grants_base(const smart_grants_t *grants)
+{
+    return &grants->base;
+}
+
+bool smart_grants_any(const smart_grants_t *grants, unsigned letters)
+{
+    unsigned at, by;
+    size_t i;
+
+    for (at = 0; at < SMART_LETTERS; at++) {
+        if ((letters & (1u << at)) == 0) {
+            continue;
+        }
+        if (!fhir_type_set_is_empty(&grants->granted[at])) {
+            return true;
+        }
+        for (by = 0; by < SMART_CONFINED_MAX; by++) {
+            if (!fhir_type_set_is_empty(&grants->confined[by].types[at])) {
+                return true;
+            }
+        }
+    }
+    for (i = 0; i < grants->alternative_n; i++) {
+        if ((grants->alternative[i].letters & letters) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool smart_grants_each(const smart_grants_t *grants, unsigned letters)
+{
+    fhir_type_set_t all = fhir_type_set_all(grants->policy->definitions), either = {{0}};
+    unsigned at;
+
+    for (at = 0; at < SMART_LETTERS; at++) {
+        if ((letters & (1u << at)) != 0) {
+            set_unite(&either, grants->granted[at]);
+        }
+    }
+    return memcmp(&either, &all, sizeof(all)) == 0;
+}
+
+bool smart_grants_are_confined(const smart_grants_t *grants)
+{
+    return !grants->unconfined;
+}
+
 /* What a void scope that would otherwise fit tells, the most telling first. A good one that grants nothing: the type's class. */
 static const struct {
     smart_scope_state_t state;
@@ -577,16 +628,12 @@ static base_reason_t telling_reason(const smart_grants_t *grants, unsigned lette
     return best < TELLINGS_N ? tellings[best].reason : BASE_SCOPE_MISSING;
 }
 
-base_reason_t smart_grants_missing(const smart_grants_t *grants, unsigned letter,
-                                   const fhir_type_t *type, smart_missing_t *missing)
+/* I3: named by the first context in which the token has a resource scope. */
+static void name_missing(const smart_grants_t *grants, unsigned letter, base_span_t type,
+                         smart_missing_t *missing)
 {
-    base_reason_t reason = telling_reason(grants, letter, type);
     size_t i;
 
-    memset(missing, 0, sizeof(*missing));
-    if (reason != BASE_SCOPE_MISSING && reason != BASE_SCOPE_CONSTRAINED) {
-        return reason;
-    }
     missing->context = SMART_CONTEXT_COUNT;
     for (i = 0; i < grants->scope_n; i++) {
         if (grants->scope[i].state != SMART_SCOPE_OTHER &&
@@ -597,9 +644,26 @@ base_reason_t smart_grants_missing(const smart_grants_t *grants, unsigned letter
     if (missing->context == SMART_CONTEXT_COUNT) {
         missing->context = SMART_PATIENT;
     }
-    missing->type = base_span_of(type->name);
+    missing->type = type;
     missing->letter = letter;
+}
+
+base_reason_t smart_grants_missing(const smart_grants_t *grants, unsigned letter,
+                                   const fhir_type_t *type, smart_missing_t *missing)
+{
+    base_reason_t reason = telling_reason(grants, letter, type);
+
+    memset(missing, 0, sizeof(*missing));
+    if (reason == BASE_SCOPE_MISSING || reason == BASE_SCOPE_CONSTRAINED) {
+        name_missing(grants, letter, base_span_of(type->name), missing);
+    }
     return reason;
+}
+
+void smart_grants_missing_any(const smart_grants_t *grants, unsigned letter,
+                              smart_missing_t *missing)
+{
+    name_missing(grants, letter, BASE_SPAN("*"), missing);
 }
 
 const smart_scope_t *smart_grants_scopes(const smart_grants_t *grants,

@@ -32,6 +32,22 @@ smart_cover_t smart_grants_cover(const smart_grants_t *grants, unsigned letter,
 /* True when each of these letters is granted on every type, unconditionally. */
 bool smart_grants_all(const smart_grants_t *grants, unsigned letters);
 
+/* The own base; its URLs have no trailing slash. Lives as long as the grants. */
+const smart_base_t *smart_grants_base(const smart_grants_t *grants);
+
+/* True when one of these letters is granted, on whatever type and under whatever condition. */
+bool smart_grants_any(const smart_grants_t *grants, unsigned letters);
+
+/* True when on each type one of these letters is granted unconditionally. */
+bool smart_grants_each(const smart_grants_t *grants, unsigned letters);
+
+/* True when no scope that grants anything is system/ or user/ of a user who passes (L0 "under patient/"). */
+bool smart_grants_are_confined(const smart_grants_t *grants);
+
+/* Which scope would help where no single type is asked for: `*` of the letter. */
+void smart_grants_missing_any(const smart_grants_t *grants, unsigned letter,
+                              smart_missing_t *missing);
+
 /*
  * Why smart_grants_cover is empty, and which scope is missing. The reason is the most telling one: BASE_USER_UNKNOWN,
  * BASE_PATIENT_MISSING, BASE_SCOPE_CONSTRAINED, BASE_TYPE_NOT_PATIENT_LEVEL when exactly that stands in the way of a scope

@@ -3,6 +3,7 @@
 #include "smart/smart_body.h"
 #include "smart/smart_decide.h"
 #include "smart/smart_media.h"
+#include "smart/smart_parameters.h"
 
 #include <string.h>
 
@@ -109,7 +110,11 @@ void smart_judge_principal(smart_judge_t *judge, smart_principal_t *principal)
 
 static bool is_form_search(const smart_judge_t *judge)
 {
-    return judge->_request.method == FHIR_POST && judge->_request.shape == FHIR_SHAPE_SEARCH_TYPE;
+    fhir_shape_t shape = judge->_request.shape;
+
+    return judge->_request.method == FHIR_POST &&
+           (shape == FHIR_SHAPE_SEARCH_TYPE || shape == FHIR_SHAPE_SEARCH_SYSTEM ||
+            shape == FHIR_SHAPE_COMPARTMENT_SEARCH || shape == FHIR_SHAPE_COMPARTMENT_ALL_SEARCH);
 }
 
 /* B14: no version but the policy's is asked for or sent, checked or not. */
@@ -166,6 +171,72 @@ static base_reason_t append(smart_judge_t *judge, const smart_narrowing_item_t *
                              item->name, item->value);
 }
 
+/* C11: the types by name, unless the query lists just these, or they are all there are. */
+static base_reason_t say_types(smart_judge_t *judge, smart_check_t *check)
+{
+    const fhir_definitions_t *definitions = judge->_policy->definitions;
+    smart_narrowing_item_t *item = base_arena_alloc(judge->_arena, sizeof(*item));
+    unsigned char *text = base_arena_alloc(judge->_arena, (size_t) definitions->n_types * 64);
+    size_t n = 0, length;
+    unsigned i;
+
+    if (item == NULL || text == NULL) {
+        return BASE_NO_MEMORY;
+    }
+    for (i = 0; i < definitions->n_types; i++) {
+        if (!fhir_type_set_has(&check->types, &definitions->types[i])) {
+            continue;
+        }
+        length = strlen(definitions->types[i].name);
+        if (n > 0) {
+            text[n++] = ',';
+        }
+        memcpy(text + n, definitions->types[i].name, length);
+        n += length;
+    }
+    item->name = BASE_SPAN("_type");
+    item->value = base_span_make(text, n);
+    check->narrowing = (smart_narrowing_t){item, 1, true};
+    return BASE_OK;
+}
+
+/* True when the query's only _type lists the same types, in whatever order. */
+static bool types_said(const smart_judge_t *judge, const smart_check_t *check,
+                       const fhir_item_t **only)
+{
+    const fhir_item_t *item;
+    fhir_type_set_t listed;
+    size_t at = 0, n = 0;
+
+    while ((item = fhir_query_find(&judge->_request.query, BASE_SPAN("_type"), &at)) != NULL) {
+        *only = item;
+        n++;
+    }
+    return n == 1 && fhir_use_types(judge->_policy->definitions, (*only)->value, &listed) &&
+           memcmp(&listed, &check->types, sizeof(listed)) == 0;
+}
+
+static base_reason_t narrow_types(smart_judge_t *judge, smart_check_t *check)
+{
+    base_reason_t reason = say_types(judge, check);
+    smart_narrowing_item_t *item = (smart_narrowing_item_t *) check->narrowing.item;
+    const fhir_item_t *only = NULL;
+    fhir_item_t *said;
+    size_t at = 0;
+
+    if (reason != BASE_OK) {
+        return reason;
+    }
+    if (types_said(judge, check, &only)) {
+        item->value = only->value;
+        return BASE_OK;
+    }
+    while ((said = fhir_query_find(&judge->_request.query, BASE_SPAN("_type"), &at)) != NULL) {
+        fhir_query_remove(&judge->_request.query, said);
+    }
+    return append(judge, item);
+}
+
 /* Entries are not cut out of answers yet, so nothing may come back that is not covered: the narrowing must be sound. */
 static base_reason_t narrow(smart_judge_t *judge)
 {
@@ -173,6 +244,9 @@ static base_reason_t narrow(smart_judge_t *judge)
     base_reason_t reason = BASE_OK;
     size_t i;
 
+    if (check->cover.type == NULL) {
+        return narrow_types(judge, check);
+    }
     if (!smart_narrowing_make(&check->cover, judge->_arena, &check->narrowing)) {
         return BASE_NO_MEMORY;
     }
@@ -183,6 +257,33 @@ static base_reason_t narrow(smart_judge_t *judge)
         reason = append(judge, &check->narrowing.item[i]);
     }
     return reason;
+}
+
+/* C2: quietly, unless the client wants to be told. */
+static base_reason_t filter(smart_judge_t *judge)
+{
+    if (smart_media_prefers_strict(judge->_message.prefer)) {
+        return BASE_SCOPE_MISSING;
+    }
+    smart_parameters_filter(judge->_grants, judge->_policy, judge->_request.type,
+                            &judge->_request.query);
+    return BASE_OK;
+}
+
+/* L7: what the check looks at must be in the answer. */
+static base_reason_t open_answer(smart_judge_t *judge)
+{
+    const smart_check_t *check = &judge->_verdict.check[0];
+    const smart_watch_t *watch;
+    bool mixed = check->includes || check->cover.type == NULL;
+
+    if (mixed) {
+        return smart_parameters_open(NULL, true, judge->_arena, &judge->_request.query);
+    }
+    watch = smart_cover_watch(&check->cover, 1, judge->_arena);
+    return watch == NULL ? BASE_NO_MEMORY
+                         : smart_parameters_open(smart_watch_lens(watch), false, judge->_arena,
+                                                 &judge->_request.query);
 }
 
 /* B9: a preference may be ignored, so the one for an answer elsewhere and later is taken out. */
@@ -251,6 +352,12 @@ static base_reason_t prepare(smart_judge_t *judge)
     drop_headers(judge, never_sent, sizeof(never_sent) / sizeof(never_sent[0]));
     if (smart_verdict_obliges(&judge->_verdict, SMART_RESPONSE)) {
         reason = shape_for_check(judge);
+        if (reason == BASE_OK) {
+            reason = open_answer(judge);
+        }
+    }
+    if (reason == BASE_OK && smart_verdict_obliges(&judge->_verdict, SMART_FILTER)) {
+        reason = filter(judge);
     }
     if (reason == BASE_OK && smart_verdict_obliges(&judge->_verdict, SMART_NARROW)) {
         reason = narrow(judge);
@@ -280,6 +387,7 @@ static smart_step_t prepare_and_finish(smart_judge_t *judge)
         refuse(judge, reason,
                reason == BASE_NOT_ACCEPTABLE   ? "B14"
                : reason == BASE_NOT_NARROWABLE ? "L5"
+               : reason == BASE_SCOPE_MISSING  ? "C2"
                                                : "L26");
     }
     return finish(judge);
@@ -316,6 +424,32 @@ static void judge_body(smart_judge_t *judge)
     }
 }
 
+/* B2 16: If-None-Exist is a search, as the query of the other conditional forms is. */
+static base_reason_t judge_none_exist(smart_judge_t *judge)
+{
+    const fhir_type_t *type = judge->_request.type;
+    base_span_t none = {NULL, 0}, text = judge->_message.fhir.if_none_exist;
+    smart_parameters_t parameters;
+    smart_cover_t cover;
+    fhir_query_t query;
+    base_reason_t reason;
+
+    if (judge->_request.row->interaction != FHIR_CREATE_CONDITIONAL) {
+        return BASE_OK;
+    }
+    reason =
+        fhir_query_parse(text.n > 0 && text.p[0] == '?' ? base_span_sub(text, 1, text.n) : text,
+                         none, judge->_arena, &query);
+    if (reason != BASE_OK || query.n == 0) {
+        return reason != BASE_OK ? reason : BASE_QUERY_SYNTAX;
+    }
+    cover = smart_grants_cover(judge->_grants, SMART_S, type);
+    smart_parameters_judge(judge->_grants, judge->_policy, &query, SMART_ASK_CRITERIA, type, &cover,
+                           &parameters);
+    judge->_verdict.missing = parameters.missing;
+    return parameters.reason;
+}
+
 smart_step_t smart_judge_next(smart_judge_t *judge)
 {
     base_reason_t reason;
@@ -330,6 +464,11 @@ smart_step_t smart_judge_next(smart_judge_t *judge)
     reason = judge_version(judge);
     if (reason != BASE_OK) {
         refuse(judge, reason, "B14");
+        return finish(judge);
+    }
+    reason = judge_none_exist(judge);
+    if (reason != BASE_OK) {
+        refuse(judge, reason, "L13");
         return finish(judge);
     }
     if (wants_body(judge)) {

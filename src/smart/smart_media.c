@@ -163,3 +163,18 @@ bool smart_media_prefers_async(base_span_t preference)
     }
     return false;
 }
+
+bool smart_media_prefers_strict(base_span_t preferences)
+{
+    base_span_t name, value, one;
+
+    while (preferences.p != NULL) {
+        one = base_span_split(&preferences, ',');
+        while (next_parameter(&one, &name, &value)) {
+            if (base_span_is_nocase(name, "handling") && base_span_is_nocase(value, "strict")) {
+                return true;
+            }
+        }
+    }
+    return false;
+}

@@ -25,6 +25,9 @@ bool smart_media_format_is_json(base_span_t value);
 /* True when a fhirVersion parameter anywhere in the text names another version than `definitions`. Repeats all count. */
 bool smart_media_other_version(base_span_t text, const fhir_definitions_t *definitions);
 
+/* True when a Prefer list holds handling=strict (R4 http.html#prefer). */
+bool smart_media_prefers_strict(base_span_t preferences);
+
 /* True when one element of a Prefer list holds respond-async (RFC 7240). */
 bool smart_media_prefers_async(base_span_t preference);
 

@@ -13,7 +13,7 @@
         {name, values, preset, text, true}, TWO, offsetof(smart_policy_t, member), no, yes         \
     }
 
-typedef enum { NONE, TWO, VERSION, TYPES } kind_t;
+typedef enum { NONE, TWO, VERSION, TYPES, NAMES } kind_t;
 
 /* An entry and how it is applied: TWO sets a bool by the value's name. */
 typedef struct {
@@ -35,9 +35,9 @@ static const row_t rows[] = {
     CHOICE("linked_patients", "deny | allow", "deny", "reading Patients that link to the one in context (D3)", linked_patients_allow, "deny", "allow"),
     {{"shared_types", "[+-]<Type> ...", "D8's", "readable and searchable by type scope alone under patient/ (D8)", true}, TYPES, 0, NULL, NULL},
     CHOICE("hide_existence", "on | off", "on", "a foreign instance is answered as a missing one (D9)", hide_existence, "off", "on"),
-    LATER("history", "both | own", "both", "a version is judged by its own body and the current one, or its own alone (D11)"),
+    CHOICE("history", "both | own", "both", "a version is judged by its own body and the current one, or its own alone (D11); both is refused until the current one is read first", history_own, "both", "own"),
     LATER("binary", "referenced | deny | scope", "referenced", "what makes a Binary readable (B11)"),
-    LATER("include", "filter | refuse", "filter", "includes of types that are not granted (C2)"),
+    CHOICE("include", "filter | refuse", "filter", "includes of types that are not granted: taken out of the search, or the search is refused (C2)", include_refuse, "filter", "refuse"),
     LATER("batch", "split | refuse", "split", "a batch with refused entries (B5)"),
     LATER("suppressed_outcome", "on | off", "off", "one outcome entry says that entries were withheld (I4)"),
     LATER("update_create", "on | off", "on", "update of a missing id creates it (B2 row 3)"),
@@ -45,7 +45,7 @@ static const row_t rows[] = {
     LATER("export_group_scope", "require | ignore", "require", "scopes asked of a Group export (B8)"),
     LATER("operation", "<name> [system|type|instance] [<Type>...] [get|post] <scopes> | deny", "none", "scopes an operation needs (B6)"),
     LATER("search_parameter", "<Type> <name> <kind> <path>", "spec data, US Core", "parameters the server has beyond the standard (C1)"),
-    LATER("page_parameter", "<name> ...", "built-in list", "parameters of the server's page links (C1)"),
+    {{"page_parameter", "<name> ...", "built-in list", "more parameters of the server's page links; a request with one is a page, judged by what comes back (C1, L20)", true}, NAMES, 0, NULL, NULL},
     LATER("ceiling", "<scope> ...", "none", "every token is cut down to these"),
     LATER("public", "<path> ...", "metadata, .well-known/smart-configuration", "answered without a token"),
 };
@@ -135,8 +135,8 @@ static bool set_version(smart_policy_t *policy, base_span_t value, char *error, 
     return true;
 }
 
-static bool set_types(smart_policy_t *policy, const base_span_t *argv, size_t argc,
-                      base_arena_t *arena, char *error, size_t size)
+static bool copy_list(const base_span_t *argv, size_t argc, base_arena_t *arena,
+                      const base_span_t **list, size_t *n)
 {
     base_span_t *copy = base_arena_array(arena, argc, sizeof(*copy));
     size_t i;
@@ -144,15 +144,55 @@ static bool set_types(smart_policy_t *policy, const base_span_t *argv, size_t ar
     for (i = 0; copy != NULL && i < argc; i++) {
         copy[i] = base_arena_copy(arena, argv[i]);
         if (copy[i].p == NULL) {
-            copy = NULL;
+            return false;
         }
     }
-    if (copy == NULL) {
-        return fail(error, size, "no memory for \"shared_types\"");
+    *list = copy;
+    *n = argc;
+    return copy != NULL;
+}
+
+static bool is_name(base_span_t text)
+{
+    size_t i;
+
+    for (i = 0; i < text.n; i++) {
+        if (text.p[i] <= 0x20 || text.p[i] > 0x7e ||
+            strchr("=&%+:.;?#\"'<>\\", text.p[i]) != NULL) {
+            return false;
+        }
     }
-    policy->_shared_types = copy;
-    policy->_shared_types_n = argc;
-    return true;
+    return text.n > 0;
+}
+
+/* A name that FHIR gives a meaning would take it away. */
+static bool set_pages(smart_policy_t *policy, const base_span_t *argv, size_t argc,
+                      base_arena_t *arena, char *error, size_t size)
+{
+    static const char *const taken[] = {"_format",  "_pretty",     "_type", "_id",
+                                        "_include", "_revinclude", "_has",  "_method"};
+    size_t i, t;
+
+    for (i = 0; i < argc; i++) {
+        if (!is_name(argv[i])) {
+            return fail(error, size, "\"page_parameter\": \"%.*s\" is no name", length(argv[i]),
+                        (const char *) argv[i].p);
+        }
+        for (t = 0; t < sizeof(taken) / sizeof(taken[0]); t++) {
+            if (base_span_is(argv[i], taken[t])) {
+                return fail(error, size, "\"page_parameter\": %s is no page parameter", taken[t]);
+            }
+        }
+    }
+    return copy_list(argv, argc, arena, &policy->page_parameters, &policy->page_parameters_n) ||
+           fail(error, size, "no memory for \"page_parameter\"");
+}
+
+static bool set_types(smart_policy_t *policy, const base_span_t *argv, size_t argc,
+                      base_arena_t *arena, char *error, size_t size)
+{
+    return copy_list(argv, argc, arena, &policy->_shared_types, &policy->_shared_types_n) ||
+           fail(error, size, "no memory for \"shared_types\"");
 }
 
 static const row_t *find_row(base_span_t name)
@@ -185,11 +225,14 @@ bool smart_policy_set(smart_policy_t *policy, const base_span_t *argv, size_t ar
     if ((policy->_seen & bit) != 0) {
         return fail(error, size, "\"%s\" is duplicate", row->entry.name);
     }
-    if (argc < 2 || (argc > 2 && row->kind != TYPES)) {
+    if (argc < 2 || (argc > 2 && row->kind != TYPES && row->kind != NAMES)) {
         return fail(error, size, "wrong number of values of \"%s\", it takes: %s", row->entry.name,
                     row->entry.values);
     }
     policy->_seen |= bit;
+    if (row->kind == NAMES) {
+        return set_pages(policy, argv + 1, argc - 1, arena, error, size);
+    }
     if (row->kind == TYPES) {
         return set_types(policy, argv + 1, argc - 1, arena, error, size);
     }

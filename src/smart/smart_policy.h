@@ -19,6 +19,10 @@ typedef struct {
     bool group_allow;                      /* D5 */
     bool linked_patients_allow;            /* D3 */
     bool hide_existence;                   /* D9 */
+    bool history_own;                      /* D11 */
+    bool include_refuse;                   /* C2 */
+    const base_span_t *page_parameters;    /* beyond the built-in ones (C1) */
+    size_t page_parameters_n;
 
     /* made by smart_policy_finish */
     fhir_type_set_t shared;  /* by type scope alone under patient/ (D8) */

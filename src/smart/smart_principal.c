@@ -64,12 +64,40 @@ static base_span_t from_vendor(base_arena_t *arena, const smart_claim_map_t *map
     return map->scope_separator.n > 0 ? respell(arena, token, map->scope_separator) : token;
 }
 
+/* What a value, or a client, stands for; NULL for itself. */
+static const smart_scope_map_t *mapped(const smart_claim_map_t *map, base_span_t value, bool client)
+{
+    size_t i;
+
+    for (i = 0; i < map->scope_map_n; i++) {
+        if (map->scope_map[i].client == client && base_span_eq(map->scope_map[i].value, value)) {
+            return &map->scope_map[i];
+        }
+    }
+    return NULL;
+}
+
+/* In the map's own words, which upstreams are told as well. */
+static void add_mapped(smart_principal_t *principal, const smart_scope_map_t *row)
+{
+    size_t i;
+
+    for (i = 0; row != NULL && i < row->scope_n; i++) {
+        smart_scope_parse(row->scope[i], &principal->scope[principal->scope_n++]);
+    }
+}
+
 static base_reason_t add_scope(smart_principal_t *principal, const smart_claim_map_t *map,
                                base_span_t token)
 {
+    const smart_scope_map_t *row = mapped(map, token, false);
     smart_scope_t *scope = &principal->scope[principal->scope_n];
     base_span_t spelled;
 
+    if (row != NULL) {
+        add_mapped(principal, row);
+        return BASE_OK;
+    }
     spelled = from_vendor(principal->arena, map, token);
     if (spelled.p == NULL) {
         return BASE_NO_MEMORY;
@@ -80,23 +108,28 @@ static base_reason_t add_scope(smart_principal_t *principal, const smart_claim_m
     return BASE_OK;
 }
 
-/* The tokens of a scope text; what is beyond the bound need not be counted. */
-static size_t count_tokens(base_span_t text)
+/* The scopes that a text becomes; what is beyond the bound need not be counted. */
+static size_t count_scopes(const smart_claim_map_t *map, base_span_t text)
 {
+    const smart_scope_map_t *row;
+    base_span_t token;
     size_t n = 0;
 
     while (text.p != NULL && n <= SMART_SCOPES_MAX) {
-        n += base_span_split(&text, ' ').n > 0;
+        token = base_span_split(&text, ' ');
+        row = mapped(map, token, false);
+        n += row != NULL ? row->scope_n : token.n > 0;
     }
     return n;
 }
 
-static base_reason_t scopes_room(smart_principal_t *principal)
+static base_reason_t scopes_room(smart_principal_t *principal, const smart_claim_map_t *map)
 {
-    size_t i, n = 0;
+    const smart_scope_map_t *row = mapped(map, principal->claims.client_id, true);
+    size_t i, n = row == NULL ? 0 : row->scope_n;
 
     for (i = 0; i < principal->claims.scope_n; i++) {
-        n += count_tokens(principal->claims.scope[i]);
+        n += count_scopes(map, principal->claims.scope[i]);
         if (n > SMART_SCOPES_MAX) {
             return BASE_TOKEN_SCOPES;
         }
@@ -175,10 +208,13 @@ static base_reason_t fill(smart_principal_t *principal, const smart_claim_map_t 
     }
     reason = smart_claims_read(map, payload, principal->arena, &principal->claims);
     if (reason == BASE_OK) {
-        reason = scopes_room(principal);
+        reason = scopes_room(principal, map);
     }
     for (i = 0; reason == BASE_OK && i < principal->claims.scope_n; i++) {
         reason = add_scopes(principal, map, principal->claims.scope[i]);
+    }
+    if (reason == BASE_OK) {
+        add_mapped(principal, mapped(map, principal->claims.client_id, true));
     }
     if (reason == BASE_OK && wildcards(principal) > SMART_WILDCARDS_MAX) {
         reason = BASE_TOKEN_SCOPES;

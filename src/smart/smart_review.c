@@ -27,6 +27,8 @@ typedef struct {
     bool no_memory;
     released_t *released; /* NULL: nobody asks */
     size_t released_n;
+    bool confined; /* something is covered, but not by a true cover */
+    bool history_own;
     size_t undecided;              /* Provenances to be judged by their targets */
     const fhir_lens_t *targets;    /* of Provenances, on the second reading */
     const fhir_type_t *provenance; /* NULL: judged as any other type */
@@ -43,7 +45,8 @@ static bool is_instance_check(const smart_review_t *review)
     size_t i;
 
     for (i = 0; i < review->_verdict->check_n; i++) {
-        if (review->_verdict->check[i].kind == SMART_CHECK_INSTANCE) {
+        if (review->_verdict->check[i].kind == SMART_CHECK_INSTANCE ||
+            review->_verdict->check[i].id.p != NULL) {
             return true;
         }
     }
@@ -142,8 +145,10 @@ static const fhir_lens_t *lens_for(void *data, const fhir_type_t *type)
 static bool holds(judging_t *judging, unsigned letters, const fhir_facts_t *facts)
 {
     const smart_watch_t *watch = facts->type == NULL ? NULL : watch_for(judging, facts->type);
+    bool held = watch != NULL && smart_watch_holds(watch, letters, facts);
 
-    return watch != NULL && smart_watch_holds(watch, letters, facts);
+    judging->confined = judging->confined || (held && !smart_watch_is_true(watch, letters));
+    return held;
 }
 
 static bool is_outcome(const fhir_facts_t *facts)
@@ -209,7 +214,14 @@ static void note_released(judging_t *judging, const fhir_facts_t *facts)
     judging->released_n += released->id.p != NULL;
 }
 
-/* L3, L8: an included resource by s, or, where an _include asks for its type, by r. */
+static bool is_expected(const smart_check_t *check, const fhir_facts_t *facts)
+{
+    return (check->cover.type == NULL || facts->type == check->cover.type) &&
+           (check->id.p == NULL || check->kind != SMART_CHECK_HISTORY ||
+            (!facts->id.unknown && base_span_eq(fhir_text_span(&facts->id), check->id)));
+}
+
+/* L3, L8: an included resource by s, or, where an _include asks for its type, by r. On a page nobody knows who asked for what (L20). */
 static bool entry_holds(judging_t *judging, const fhir_bundle_entry_t *entry, bool included)
 {
     const smart_check_t *check = judging->check;
@@ -218,8 +230,8 @@ static bool entry_holds(judging_t *judging, const fhir_bundle_entry_t *entry, bo
     if (entry->resource.to <= entry->resource.from || entry->facts.type == NULL) {
         return false;
     }
-    if (!included) {
-        return entry->facts.type == check->cover.type && holds(judging, SMART_S, &entry->facts);
+    if (!included || check->kind == SMART_CHECK_PAGE) {
+        return is_expected(check, &entry->facts) && holds(judging, check->letters, &entry->facts);
     }
     if (fhir_type_set_has(&check->included, entry->facts.type)) {
         letters |= SMART_R;
@@ -296,6 +308,12 @@ static bool counts_blindly(const judging_t *judging, const fhir_bundle_t *bundle
            !(matches > 0 && link_is_silent(bundle->link_self));
 }
 
+static bool type_fits(smart_check_kind_t kind, base_span_t type)
+{
+    return (kind != SMART_CHECK_HISTORY && base_span_is(type, "searchset")) ||
+           (kind != SMART_CHECK_SEARCHSET && base_span_is(type, "history"));
+}
+
 static base_reason_t judge_bundle_end(const judging_t *judging, const fhir_bundle_t *bundle,
                                       base_span_t body, uint64_t matches)
 {
@@ -303,8 +321,11 @@ static base_reason_t judge_bundle_end(const judging_t *judging, const fhir_bundl
         return base_span_is(bundle->resource_type, "OperationOutcome") ? BASE_OK
                                                                        : BASE_ANSWER_UNEXPECTED;
     }
-    if (!base_span_is(bundle->type, "searchset")) {
+    if (!type_fits(judging->check->kind, bundle->type)) {
         return BASE_ANSWER_UNEXPECTED;
+    }
+    if (base_span_is(bundle->type, "history") && judging->confined && !judging->history_own) {
+        return BASE_ANSWER_UNCOVERED;
     }
     return counts_blindly(judging, bundle, body, matches) ? BASE_NOT_NARROWABLE : BASE_OK;
 }
@@ -332,7 +353,7 @@ static base_reason_t judge_entries(judging_t *judging, base_span_t body, fhir_bu
 static bool watch_targets(judging_t *judging, fhir_lens_t *lens, const fhir_type_t *type)
 {
     static const fhir_path_t path = {"target[]", "Reference", NULL};
-    const smart_base_t *base = judging->check->cover.base;
+    const smart_base_t *base = smart_grants_base(judging->check->grants);
     base_span_t *ids = base_arena_array(judging->arena, judging->released_n, sizeof(*ids));
     size_t i, n = 0;
 
@@ -402,7 +423,7 @@ static bool start_provenances(judging_t *judging)
     const fhir_type_t *type = fhir_type_find(judging->definitions, BASE_SPAN("Provenance"));
     smart_cover_t read, search;
 
-    if (type == NULL || !judging->check->includes) {
+    if (type == NULL || (!judging->check->includes && judging->check->kind != SMART_CHECK_PAGE)) {
         return true;
     }
     read = smart_grants_cover(judging->check->grants, SMART_R, type);
@@ -453,6 +474,7 @@ static base_reason_t judge_by(smart_review_t *review, const smart_check_t *check
     judging.definitions = review->_policy->definitions;
     judging.hashes = review->_hashes;
     judging.arena = review->_arena;
+    judging.history_own = review->_policy->history_own;
     judging.watch = base_arena_array(review->_arena, FHIR_TYPES_MAX, sizeof(*judging.watch));
     if (judging.watch == NULL) {
         return BASE_NO_MEMORY;
@@ -462,8 +484,8 @@ static base_reason_t judge_by(smart_review_t *review, const smart_check_t *check
     } else {
         reason = check->kind == SMART_CHECK_INSTANCE
                      ? judge_instance(&judging, review->_policy, body)
-                 : check->kind == SMART_CHECK_SEARCHSET ? judge_searchset(&judging, body)
-                                                        : BASE_INTERNAL;
+                 : check->kind == SMART_CHECK_NONE ? BASE_INTERNAL
+                                                   : judge_searchset(&judging, body);
     }
     return judging.no_memory ? BASE_NO_MEMORY : reason;
 }

@@ -18,6 +18,7 @@
 #define SMART_PREREAD  4u  /* the stored resource is read and judged first (D10) */
 #define SMART_RESPONSE 8u  /* the answer is judged before it is released (D9, L3) */
 #define SMART_MINIMAL  16u /* no representation may come back (B4) */
+#define SMART_FILTER   32u /* ungranted includes are taken out (C2) */
 
 /* The scope whose absence explains a refusal (I3). letter 0: none is named. */
 typedef struct {
@@ -31,16 +32,20 @@ struct smart_grants_s;
 /* What an answer under RESPONSE must be. */
 typedef enum {
     SMART_CHECK_NONE,
-    SMART_CHECK_INSTANCE, /* this resource, covered by r */
-    SMART_CHECK_SEARCHSET /* matches covered by s, included resources on their own merit (L8) */
+    SMART_CHECK_INSTANCE,  /* this resource, covered by r */
+    SMART_CHECK_SEARCHSET, /* matches covered by s, included resources on their own merit (L8) */
+    SMART_CHECK_HISTORY,   /* versions of this instance by r, or of any type by s */
+    SMART_CHECK_PAGE       /* of a searchset or history: each entry by r or s (L20) */
 } smart_check_kind_t;
 
 /* One check of the answer. What it points to belongs to a principal's grants: whoever keeps a verdict holds the principal. */
 typedef struct {
     smart_check_kind_t kind;
-    smart_cover_t cover; /* of the instance, or of each match; holds the expected type */
-    base_span_t id;      /* expected, INSTANCE only; points into the request */
+    smart_cover_t cover; /* of the instance, or of each match; its type is expected; NULL: any */
+    base_span_t id;      /* expected, of INSTANCE and HISTORY, or absent; points into the request */
     const struct smart_grants_s *grants;
+    unsigned letters;            /* by one of these each entry must be covered */
+    fhir_type_set_t types;       /* to be said by _type (C11); empty: none */
     bool includes;               /* SEARCHSET: entries of mode include may be there */
     fhir_type_set_t included;    /* types that an _include names: r suffices for them (L3) */
     smart_narrowing_t narrowing; /* SEARCHSET: what was appended, or said already */

@@ -363,7 +363,7 @@ static void test_conditional(void)
     ok(!req.conditional && req.row->row == 15, "is plain");
     message.if_none_exist = BASE_SPAN("identifier=x");
     is_int(parse(FHIR_R4, &message, arena, &req), BASE_OK, "create with If-None-Exist");
-    ok(req.conditional && req.row->row == 16 && !req.row->decided, "is conditional, not decided");
+    ok(req.conditional && req.row->row == 16 && req.row->decided, "is conditional, decided");
     message.if_none_exist = BASE_SPAN("");
     is_int(parse(FHIR_R4, &message, arena, &req), BASE_OK, "create with an empty If-None-Exist");
     ok(req.conditional, "is conditional as well");

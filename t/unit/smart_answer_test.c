@@ -173,7 +173,9 @@ static void policies(void)
     refused_entry("shared_types +Condition", "cannot be shared");
     refused_entry("shared_types +Subscription", "cannot be shared");
     refused_entry("shared_types +Binary", "cannot be shared");
-    refused_entry("history own", "not supported yet");
+    refused_entry("unversioned allow", "not supported yet");
+    refused_entry("page_parameter _type", "no page parameter");
+    refused_entry("page_parameter a=b", "no name");
     refused_entry("operation $x deny", "not supported yet");
     stage_open(&s);
     ok(stage_policy(&s, "membership strict"), "once");

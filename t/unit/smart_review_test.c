@@ -386,11 +386,11 @@ static void joined(void)
        "a yes takes no obligation away");
     smart_verdict_join(&more, smart_judge_verdict(&stage.judge));
     ok(smart_verdict_obliges(&more, SMART_RESPONSE) && more.check_n == 1, "nor in the other order");
-    (void) stage_line(&other, "GET /_history");
+    (void) stage_line(&other, "GET /$nobody-knows");
     smart_verdict_join(&verdict, smart_judge_verdict(&other.judge));
-    is_int(verdict.reason, BASE_INTERACTION_REFUSED, "a refusal stays");
+    is_int(verdict.reason, BASE_OPERATION_REFUSED, "a refusal stays");
     smart_verdict_join(&verdict, &more);
-    is_int(verdict.reason, BASE_INTERACTION_REFUSED, "whatever comes after");
+    is_int(verdict.reason, BASE_OPERATION_REFUSED, "whatever comes after");
     smart_verdict_init(&verdict);
     is_int(verdict.reason, BASE_INTERNAL, "a verdict nobody made refuses");
     verdict = more;
