@@ -83,8 +83,6 @@ entry_accepted('audience https://other.example.org https://third.example.org;');
 entry_refused('frobnicate on;', qr/unknown entry "frobnicate"/);
 entry_refused('uri https://b;', qr/duplicate "uri" in smart_issuer "x"/);
 entry_refused('uri;', qr/invalid number of arguments of "uri"|duplicate "uri"/);
-entry_refused("$_ x;", qr/"$_" in smart_issuer is not supported yet/)
-    for qw(scope_map);
 
 entry_accepted("algorithms $_;") for qw(RS256 ES384 EdDSA), 'PS512 RS256';
 entry_refused('algorithms HS256;', qr/"HS256" .* is refused: whoever can verify such a token can forge one/);
@@ -127,6 +125,15 @@ refused("smart_issuer x { $good state_file %%PREFIX%%/s; } smart_issuer y { $goo
 entry_refused('trusted_certificate %%PREFIX%%/lost.pem;', qr/"trusted_certificate" ".*" cannot be read/);
 entry_refused('trusted_certificate %%PREFIX%%/empty.pem;', qr/holds no PEM certificate/);
 entry_refused('crl %%PREFIX%%/empty.pem;', qr/holds no PEM revocation list/);
+
+# --- scope_map
+
+entry_accepted('scope_map Fhir.Read system/*.rs user/*.rs; scope_map client_id=robot system/Patient.rs; scope_map client_id=Fhir.Read system/*.r;');
+entry_refused('scope_map x;', qr/invalid number of arguments of "scope_map"/);
+entry_refused('scope_map x openid;', qr/"openid" in "scope_map" is not a resource scope/);
+entry_refused('scope_map x system/*.rx;', qr/"system\/\*\.rx" in "scope_map" has undefined permission letters/);
+entry_refused('scope_map client_id= system/*.rs;', qr/needs a value/);
+entry_refused('scope_map x system/*.r; scope_map x system/*.s;', qr/given twice for one value/);
 
 # --- introspection
 

@@ -2,6 +2,7 @@
 
 #include "ngx_http_smart_introspection_block.h"
 #include "ngx_http_smart_issuer_check.h"
+#include "ngx_http_smart_scope_map.h"
 
 
 /* What the claim map needs beside the configuration's own strings. */
@@ -32,7 +33,6 @@ struct ngx_http_smart_entry_s {
 
 static char *ngx_http_smart_block_entry(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf);
-static char *ngx_http_smart_block_later(ngx_conf_t *cf, ngx_str_t *name);
 static char *ngx_http_smart_block_text(ngx_conf_t *cf,
     ngx_http_smart_block_t *block, const ngx_http_smart_entry_t *entry);
 static char *ngx_http_smart_block_audience(ngx_conf_t *cf,
@@ -78,6 +78,7 @@ static char *ngx_http_smart_block_patients(ngx_conf_t *cf,
 NGX_HTTP_SMART_BLOCK_WRAP(introspection)
 NGX_HTTP_SMART_BLOCK_WRAP(introspection_auth)
 NGX_HTTP_SMART_BLOCK_WRAP(introspection_max)
+NGX_HTTP_SMART_BLOCK_WRAP(scope_map)
 
 #undef NGX_HTTP_SMART_BLOCK_WRAP
 
@@ -128,18 +129,11 @@ static const ngx_http_smart_entry_t  ngx_http_smart_entries[] = {
     NGX_HTTP_SMART_ENTRY("scope_prefix",   1, 1, span, map.scope_prefix, 0),
     NGX_HTTP_SMART_ENTRY("scope_separator",
                                            1, 1, span, map.scope_separator, 0),
+    NGX_HTTP_SMART_ENTRY("scope_map",      2, 64, scope_map, map, 1),
     NGX_HTTP_SMART_ENTRY("claim",          2, 2, claim, map, 1),
     NGX_HTTP_SMART_ENTRY("patients",       1, 1, patients, map, 0),
 
     { ngx_null_string, 0, 0, NULL, 0, 0 }
-};
-
-
-/* CONFIG has them, this version does not: refused by name rather than passed over. */
-
-static const ngx_str_t  ngx_http_smart_later[] = {
-    ngx_string("scope_map"),
-    ngx_null_string
 };
 
 
@@ -286,7 +280,9 @@ ngx_http_smart_block_entry(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     }
 
     if (entry->name.len == 0) {
-        return ngx_http_smart_block_later(cf, name);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown entry \"%V\" in smart_issuer", name);
+        return NGX_CONF_ERROR;
     }
 
     if (cf->args->nelts - 1 < entry->min || cf->args->nelts - 1 > entry->max) {
@@ -316,29 +312,6 @@ ngx_http_smart_block_entry(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "\"%V\" in smart_issuer \"%V\" %s", name,
                        &block->issuer->name, rv);
-
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_smart_block_later(ngx_conf_t *cf, ngx_str_t *name)
-{
-    const ngx_str_t  *later;
-
-    for (later = ngx_http_smart_later; later->len; later++) {
-        if (name->len == later->len
-            && ngx_strcmp(name->data, later->data) == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" in smart_issuer is not supported yet",
-                               name);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "unknown entry \"%V\" in smart_issuer", name);
 
     return NGX_CONF_ERROR;
 }

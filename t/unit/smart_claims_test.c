@@ -351,6 +351,43 @@ static void principals(void)
     stage_close(&s);
 }
 
+/* Only what is configured, exactly; with it, its own words. */
+static void scope_maps(void)
+{
+    static const base_span_t role[] = {BASE_SPAN_LIT("system/*.rs"), BASE_SPAN_LIT("user/*.r")};
+    static const base_span_t robot[] = {BASE_SPAN_LIT("system/Patient.s")};
+    static const smart_scope_map_t rows[] = {
+        {BASE_SPAN_LIT("Fhir.Read"), false, role, 2},
+        {BASE_SPAN_LIT("robot"), true, robot, 1},
+    };
+    stage_t s;
+    char many[2048] = "{\"scope\":\"";
+    int i;
+
+    stage_open(&s);
+    s.map.scope_map = rows;
+    s.map.scope_map_n = 2;
+    is_int(stage_claims(&s, "{\"scope\":\"openid Fhir.Read fhir.read robot\"}"), BASE_OK, "a role");
+    ok(span_is(smart_principal_scope_text(s.principal),
+               "openid system/*.rs user/*.r fhir.read robot"),
+       "stands for its scopes, and nothing else does");
+    is_int(stage_claims(&s, "{\"client_id\":\"robot\"}"), BASE_OK, "a client without scopes");
+    ok(span_is(smart_principal_scope_text(s.principal), "system/Patient.s"), "has the map's");
+    is_int(stage_claims(&s, "{\"client_id\":\"Fhir.Read\",\"scope\":\"a\"}"), BASE_OK,
+           "a client with a role's name");
+    ok(span_is(smart_principal_scope_text(s.principal), "a"), "has not");
+    for (i = 0; i < 128; i++) {
+        strcat(many, "Fhir.Read ");
+    }
+    strcat(many, "\"}");
+    is_int(stage_claims(&s, many), BASE_OK, "256 scopes by the map");
+    many[strlen(many) - 2] = 'a';
+    many[strlen(many) - 1] = '"';
+    strcat(many, "}");
+    is_int(stage_claims(&s, many), BASE_TOKEN_SCOPES, "257");
+    stage_close(&s);
+}
+
 /* Whatever allocation fails, the answer is a value. */
 static void out_of_memory(void)
 {
@@ -384,6 +421,7 @@ int main(void)
     users();
     context_items();
     principals();
+    scope_maps();
     out_of_memory();
     base_arena_free(arena);
     UNIT_END();
