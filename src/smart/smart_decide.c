@@ -491,12 +491,29 @@ static void decide_write(decision_t *d)
     allow(d, "L2");
 }
 
-bool smart_decide_is_public(const fhir_request_t *request)
+static bool is_public_path(const fhir_request_t *request, const smart_policy_t *policy)
+{
+    base_span_t path = request->path;
+    size_t i;
+
+    if (path.n == 0 || (request->method != FHIR_GET && request->method != FHIR_HEAD)) {
+        return false;
+    }
+    path = base_span_sub(path, 1, path.n);
+    for (i = 0; i < policy->public_paths_n; i++) {
+        if (base_span_eq(policy->public_paths[i], path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool smart_decide_is_public(const fhir_request_t *request, const smart_policy_t *policy)
 {
     fhir_interaction_t interaction = request->row->interaction;
 
     return interaction == FHIR_CAPABILITIES || interaction == FHIR_SMART_CONFIGURATION ||
-           interaction == FHIR_PREFLIGHT;
+           interaction == FHIR_PREFLIGHT || is_public_path(request, policy);
 }
 
 /*
@@ -524,7 +541,7 @@ static void decide_public(decision_t *d)
     d->verdict->is_public = true;
     d->verdict->is_preflight = d->request->row->interaction == FHIR_PREFLIGHT;
     while (!d->verdict->is_preflight && (item = fhir_query_next(&d->request->query, &at)) != NULL) {
-        if (is_reserved(item)) {
+        if (is_reserved(item) || item->chained) {
             refuse(d, BASE_PARAMETER_REFUSED, "L20");
             return;
         }
@@ -588,7 +605,7 @@ void smart_decide(const smart_grants_t *grants, const fhir_request_t *request,
     if (request->type != NULL) {
         verdict->type = base_span_of(request->type->name);
     }
-    if (smart_decide_is_public(request)) {
+    if (smart_decide_is_public(request, policy)) {
         decide_public(&d);
     } else {
         decide_protected(&d);

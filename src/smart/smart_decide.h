@@ -16,7 +16,7 @@
 void smart_decide(const smart_grants_t *grants, const fhir_request_t *request,
                   const smart_policy_t *policy, smart_verdict_t *verdict);
 
-/* True for metadata, smart-configuration and CORS preflight (B2 rows 24, 29, 30). */
-bool smart_decide_is_public(const fhir_request_t *request);
+/* True for metadata, smart-configuration, CORS preflight (B2 rows 24, 29, 30), and GET and HEAD of the policy's public paths. */
+bool smart_decide_is_public(const fhir_request_t *request, const smart_policy_t *policy);
 
 #endif

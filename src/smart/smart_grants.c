@@ -361,12 +361,12 @@ static smart_scope_state_t compile_constrained(making_t *m, const smart_scope_t 
                                                fhir_type_set_t types, bool named)
 {
     const fhir_definitions_t *definitions = m->grants->policy->definitions;
-    const fhir_type_t *type = named ? fhir_type_find(definitions, scope->type) : NULL;
+    const fhir_type_t *type = fhir_type_find(definitions, scope->type); /* NULL: '*' */
     smart_constraint_t constraint;
     smart_scope_state_t state = smart_constraint_compile(scope->constraint, definitions, type,
                                                          &m->grants->base, m->arena, &constraint);
 
-    if (state == SMART_SCOPE_PARAMETER_UNKNOWN && !named) {
+    if (state == SMART_SCOPE_PARAMETER_UNKNOWN && type == NULL) {
         return grant_each(m, scope);
     }
     if (state == SMART_SCOPE_GOOD && !grant_constrained(m, scope, types, named, &constraint)) {
@@ -393,20 +393,15 @@ static smart_scope_state_t context_state(const making_t *m, const smart_scope_t 
     return scope->context == SMART_USER ? m->user.refused : SMART_SCOPE_GOOD;
 }
 
-/* One scope: what it grants, or why nothing; SMART_SCOPE_STATE_COUNT: no memory. */
-static smart_scope_state_t compile_scope(making_t *m, const smart_scope_t *scope)
+/* `named`: the token names the type. */
+static smart_scope_state_t grant_scope(making_t *m, const smart_scope_t *scope, bool named)
 {
-    smart_scope_state_t state = scope->state;
     fhir_type_set_t types;
-    bool named;
+    bool by_name;
     unsigned by = confined_by(m, scope);
+    smart_scope_state_t state =
+        scope_types(scope, m->grants->policy->definitions, &types, &by_name);
 
-    if (state == SMART_SCOPE_GOOD) {
-        state = scope_types(scope, m->grants->policy->definitions, &types, &named);
-    }
-    if (state == SMART_SCOPE_GOOD) {
-        state = context_state(m, scope);
-    }
     if (state != SMART_SCOPE_GOOD) {
         return state;
     }
@@ -420,6 +415,74 @@ static smart_scope_state_t compile_scope(making_t *m, const smart_scope_t *scope
         grant_confined(m->grants, by, scope->letters, types, named);
     }
     return SMART_SCOPE_GOOD;
+}
+
+/* Both constraints, all of whose items must hold (A19). */
+static bool join_constraints(making_t *m, smart_scope_t *scope, base_span_t more)
+{
+    base_span_t first = scope->constraint;
+    unsigned char *text;
+
+    if (more.p == NULL || first.p == NULL) {
+        scope->constraint = more.p == NULL ? first : more;
+        return true;
+    }
+    text = base_arena_alloc(m->arena, first.n + more.n + 1);
+    if (text == NULL) {
+        return false;
+    }
+    memcpy(text, first.p, first.n);
+    text[first.n] = '&';
+    memcpy(text + first.n + 1, more.p, more.n);
+    scope->constraint = base_span_make(text, first.n + more.n + 1);
+    return true;
+}
+
+/* What of the scope is below one scope of the policy's ceiling. */
+static smart_scope_state_t grant_below(making_t *m, const smart_scope_t *scope,
+                                       const smart_scope_t *ceiling)
+{
+    smart_scope_t cut = *scope;
+    bool named = !base_span_is(scope->type, "*");
+
+    cut.letters &= ceiling->letters;
+    if (!named) {
+        cut.type = ceiling->type;
+    }
+    if (ceiling->context != scope->context || cut.letters == 0 ||
+        (!base_span_is(ceiling->type, "*") && !base_span_eq(ceiling->type, cut.type))) {
+        return SMART_SCOPE_ABOVE_CEILING;
+    }
+    return join_constraints(m, &cut, ceiling->constraint) ? grant_scope(m, &cut, named)
+                                                          : SMART_SCOPE_STATE_COUNT;
+}
+
+/* One scope: what it grants, or why nothing; SMART_SCOPE_STATE_COUNT: no memory. */
+static smart_scope_state_t compile_scope(making_t *m, const smart_scope_t *scope)
+{
+    const smart_policy_t *policy = m->grants->policy;
+    smart_scope_state_t state = scope->state, best = SMART_SCOPE_ABOVE_CEILING;
+    fhir_type_set_t types;
+    bool named;
+    size_t i;
+
+    if (state == SMART_SCOPE_GOOD) {
+        state = scope_types(scope, policy->definitions, &types, &named);
+    }
+    if (state == SMART_SCOPE_GOOD) {
+        state = context_state(m, scope);
+    }
+    if (state != SMART_SCOPE_GOOD || policy->ceiling_n == 0) {
+        return state == SMART_SCOPE_GOOD ? grant_scope(m, scope, named) : state;
+    }
+    for (i = 0; i < policy->ceiling_n; i++) {
+        state = grant_below(m, scope, &policy->ceiling[i]);
+        if (state == SMART_SCOPE_STATE_COUNT) {
+            return state;
+        }
+        best = state == SMART_SCOPE_ABOVE_CEILING || best == SMART_SCOPE_GOOD ? best : state;
+    }
+    return best;
 }
 
 static bool compile_scopes(making_t *m)
@@ -607,6 +670,23 @@ static const struct {
 
 #define TELLINGS_N (sizeof(tellings) / sizeof(tellings[0]))
 
+/* The state of a scope, seen from one type: what a ceiling cut off, or what A21 leaves out, is no matter of the type's class. */
+static smart_scope_state_t state_for(const smart_grants_t *grants, size_t i,
+                                     const fhir_type_t *type)
+{
+    if (grants->state[i] != SMART_SCOPE_GOOD) {
+        return grants->state[i];
+    }
+    if (grants->policy->ceiling_n > 0) {
+        return SMART_SCOPE_ABOVE_CEILING;
+    }
+    return grants->scope[i].constraint.p != NULL &&
+                   (fhir_type_set_has(&grants->policy->members, type) ||
+                    fhir_type_set_has(&grants->policy->shared, type))
+               ? SMART_SCOPE_PARAMETER_UNKNOWN
+               : SMART_SCOPE_GOOD;
+}
+
 static base_reason_t telling_reason(const smart_grants_t *grants, unsigned letter,
                                     const fhir_type_t *type)
 {
@@ -620,7 +700,7 @@ static base_reason_t telling_reason(const smart_grants_t *grants, unsigned lette
             continue;
         }
         for (t = 0; t < best; t++) {
-            if (grants->state[i] == tellings[t].state) {
+            if (state_for(grants, i, type) == tellings[t].state) {
                 best = t;
             }
         }

@@ -96,7 +96,7 @@ bool smart_judge_needs_principal(const smart_judge_t *judge)
     if (judge->_syntax != BASE_OK) {
         return judge->_syntax != BASE_WELL_KNOWN_SPELLING && judge->_syntax != BASE_NOT_BELOW_BASE;
     }
-    return !smart_decide_is_public(&judge->_request);
+    return !smart_decide_is_public(&judge->_request, judge->_policy);
 }
 
 void smart_judge_principal(smart_judge_t *judge, smart_principal_t *principal)

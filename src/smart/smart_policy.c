@@ -13,7 +13,7 @@
         {name, values, preset, text, true}, TWO, offsetof(smart_policy_t, member), no, yes         \
     }
 
-typedef enum { NONE, TWO, VERSION, TYPES, NAMES } kind_t;
+typedef enum { NONE, TWO, VERSION, TYPES, NAMES, SCOPES, PATHS } kind_t;
 
 /* An entry and how it is applied: TWO sets a bool by the value's name. */
 typedef struct {
@@ -46,8 +46,8 @@ static const row_t rows[] = {
     LATER("operation", "<name> [system|type|instance] [<Type>...] [get|post] <scopes> | deny", "none", "scopes an operation needs (B6)"),
     LATER("search_parameter", "<Type> <name> <kind> <path>", "spec data, US Core", "parameters the server has beyond the standard (C1)"),
     {{"page_parameter", "<name> ...", "built-in list", "more parameters of the server's page links; a request with one is a page, judged by what comes back (C1, L20)", true}, NAMES, 0, NULL, NULL},
-    LATER("ceiling", "<scope> ...", "none", "every token is cut down to these"),
-    LATER("public", "<path> ...", "metadata, .well-known/smart-configuration", "answered without a token"),
+    {{"ceiling", "<scope> ...", "none", "every token is cut down to these: what a scope grants beyond all of them is not granted", true}, SCOPES, 0, NULL, NULL},
+    {{"public", "<path> ...", "metadata, .well-known/smart-configuration", "more paths below the base, each as it is written, that GET and HEAD answer without a token and without a check", true}, PATHS, 0, NULL, NULL},
 };
 /* clang-format on */
 
@@ -188,11 +188,81 @@ static bool set_pages(smart_policy_t *policy, const base_span_t *argv, size_t ar
            fail(error, size, "no memory for \"page_parameter\"");
 }
 
+static bool set_ceiling(smart_policy_t *policy, const base_span_t *argv, size_t argc,
+                        base_arena_t *arena, char *error, size_t size)
+{
+    smart_scope_t *scopes = base_arena_array(arena, argc, sizeof(*scopes));
+    const base_span_t *texts;
+    size_t i, n;
+
+    if (scopes == NULL || !copy_list(argv, argc, arena, &texts, &n)) {
+        return fail(error, size, "no memory for \"ceiling\"");
+    }
+    for (i = 0; i < n; i++) {
+        smart_scope_parse(texts[i], &scopes[i]);
+        if (scopes[i].state != SMART_SCOPE_GOOD) {
+            return fail(error, size, "\"ceiling\": \"%.*s\" %s", length(texts[i]),
+                        (const char *) texts[i].p, smart_scope_state_text(scopes[i].state));
+        }
+    }
+    policy->ceiling = scopes;
+    policy->ceiling_n = n;
+    return true;
+}
+
+/* Letters, digits and -._ in segments that are not empty. */
+static bool is_path(base_span_t text)
+{
+    base_span_t segment;
+    size_t i;
+
+    do {
+        segment = base_span_split(&text, '/');
+        for (i = 0; i < segment.n; i++) {
+            if (segment.p[i] > 0x7e ||
+                strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._",
+                       segment.p[i]) == NULL ||
+                segment.p[i] == '\0') {
+                return false;
+            }
+        }
+    } while (segment.n > 0 && text.p != NULL);
+    return segment.n > 0;
+}
+
+static bool set_public(smart_policy_t *policy, const base_span_t *argv, size_t argc,
+                       base_arena_t *arena, char *error, size_t size)
+{
+    size_t i;
+
+    for (i = 0; i < argc; i++) {
+        if (!is_path(argv[i])) {
+            return fail(error, size,
+                        "\"public\": \"%.*s\" is no path below the base, such as \"ValueSet\"",
+                        length(argv[i]), (const char *) argv[i].p);
+        }
+    }
+    return copy_list(argv, argc, arena, &policy->public_paths, &policy->public_paths_n) ||
+           fail(error, size, "no memory for \"public\"");
+}
+
 static bool set_types(smart_policy_t *policy, const base_span_t *argv, size_t argc,
                       base_arena_t *arena, char *error, size_t size)
 {
     return copy_list(argv, argc, arena, &policy->_shared_types, &policy->_shared_types_n) ||
            fail(error, size, "no memory for \"shared_types\"");
+}
+
+typedef bool (*setter_pt)(smart_policy_t *policy, const base_span_t *argv, size_t argc,
+                          base_arena_t *arena, char *error, size_t size);
+
+/* Of the entries that take lists. */
+static setter_pt setter_of(kind_t kind)
+{
+    static const setter_pt setters[] = {
+        [TYPES] = set_types, [NAMES] = set_pages, [SCOPES] = set_ceiling, [PATHS] = set_public};
+
+    return setters[kind];
 }
 
 static const row_t *find_row(base_span_t name)
@@ -225,16 +295,13 @@ bool smart_policy_set(smart_policy_t *policy, const base_span_t *argv, size_t ar
     if ((policy->_seen & bit) != 0) {
         return fail(error, size, "\"%s\" is duplicate", row->entry.name);
     }
-    if (argc < 2 || (argc > 2 && row->kind != TYPES && row->kind != NAMES)) {
+    if (argc < 2 || (argc > 2 && setter_of(row->kind) == NULL)) {
         return fail(error, size, "wrong number of values of \"%s\", it takes: %s", row->entry.name,
                     row->entry.values);
     }
     policy->_seen |= bit;
-    if (row->kind == NAMES) {
-        return set_pages(policy, argv + 1, argc - 1, arena, error, size);
-    }
-    if (row->kind == TYPES) {
-        return set_types(policy, argv + 1, argc - 1, arena, error, size);
+    if (setter_of(row->kind) != NULL) {
+        return setter_of(row->kind)(policy, argv + 1, argc - 1, arena, error, size);
     }
     return row->kind == VERSION ? set_version(policy, argv[1], error, size)
                                 : set_choice(policy, row, argv[1], error, size);
@@ -273,12 +340,30 @@ static bool apply_shared(smart_policy_t *policy, base_span_t text, char *error, 
     return true;
 }
 
+static bool ceiling_fits(const smart_policy_t *policy, char *error, size_t size)
+{
+    base_span_t type;
+    size_t i;
+
+    for (i = 0; i < policy->ceiling_n; i++) {
+        type = policy->ceiling[i].type;
+        if (!base_span_is(type, "*") && fhir_type_find(policy->definitions, type) == NULL) {
+            return fail(error, size, "\"ceiling\": unknown type \"%.*s\" in FHIR %s", length(type),
+                        (const char *) type.p, policy->definitions->name);
+        }
+    }
+    return true;
+}
+
 bool smart_policy_finish(smart_policy_t *policy, char *error, size_t size)
 {
     const base_span_t *types = policy->_shared_types;
     size_t i;
 
     preset_types(policy);
+    if (!ceiling_fits(policy, error, size)) {
+        return false;
+    }
     if (policy->_shared_types_n > 0 && !is_edit(types[0])) {
         memset(&policy->shared, 0, sizeof(policy->shared));
     }

@@ -9,6 +9,7 @@
 
 #include "base/base_arena.h"
 #include "fhir/fhir_definitions.h"
+#include "smart/smart_scope.h"
 
 typedef struct {
     const fhir_definitions_t *definitions; /* of fhir_version */
@@ -23,6 +24,10 @@ typedef struct {
     bool include_refuse;                   /* C2 */
     const base_span_t *page_parameters;    /* beyond the built-in ones (C1) */
     size_t page_parameters_n;
+    const smart_scope_t *ceiling; /* every token is cut down to these; none: as it is */
+    size_t ceiling_n;
+    const base_span_t *public_paths; /* below the base, without slashes around */
+    size_t public_paths_n;
 
     /* made by smart_policy_finish */
     fhir_type_set_t shared;  /* by type scope alone under patient/ (D8) */

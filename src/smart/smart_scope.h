@@ -32,6 +32,7 @@ typedef enum { SMART_PATIENT, SMART_USER, SMART_SYSTEM, SMART_CONTEXT_COUNT } sm
     X(SMART_SCOPE_NOT_EVALUABLE, "is constrained by what cannot be evaluated here")                \
     X(SMART_SCOPE_TYPE_UNKNOWN, "names a type unknown to this FHIR version")                       \
     X(SMART_SCOPE_TYPE_ABSTRACT, "names an abstract type")                                         \
+    X(SMART_SCOPE_ABOVE_CEILING, "is above the ceiling of the policy")                             \
     X(SMART_SCOPE_NO_PATIENT, "needs a patient in context, and the token has none")                \
     X(SMART_SCOPE_PATIENT_VOID, "needs a patient in context, and the token's is not usable")       \
     X(SMART_SCOPE_USER_UNKNOWN, "needs a user, and the token does not say who that is")            \

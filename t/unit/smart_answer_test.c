@@ -176,6 +176,11 @@ static void policies(void)
     refused_entry("unversioned allow", "not supported yet");
     refused_entry("page_parameter _type", "no page parameter");
     refused_entry("page_parameter a=b", "no name");
+    refused_entry("ceiling openid", "is not a resource scope");
+    refused_entry("ceiling patient/*.sr", "undefined permission letters");
+    refused_entry("ceiling patient/*.rs system/Foo.rs", "unknown type");
+    refused_entry("public /ValueSet", "no path below the base");
+    refused_entry("public ValueSet?x", "no path below the base");
     refused_entry("operation $x deny", "not supported yet");
     stage_open(&s);
     ok(stage_policy(&s, "membership strict"), "once");
