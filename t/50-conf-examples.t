@@ -12,6 +12,7 @@ my $audience = 'https://fhir.example.org/r4';
 my %issuer = (own => issuer(audience => $audience), other => issuer(audience => $audience, path => '/oauth2'),
     unknown => issuer(audience => $audience, path => '/nobody'));
 my $up = upstream(qr{^GET } => \&answer);
+my $handles = 0;
 my @files = sort glob 'conf-examples/*.conf';
 
 ok(@files > 5, 'there are examples');
@@ -52,7 +53,8 @@ sub example {
     ok(@tries, 'has lines to try');
     $text =~ s/\Q$_\E/$to{$_}/g for keys %to;
     $text =~ s/listen +80;/listen 127.0.0.1:%%PORT%%;/g;
-    my $nginx = nginx(conf => $text, files => { 'smart/partner.jwks.json' => $issuer{own}->jwks, 'logs/empty' => '' });
+    my $nginx = nginx(conf => $text, files => { 'smart/partner.jwks.json' => $issuer{own}->jwks, 'logs/empty' => '',
+        'smart/client.secret' => "s3cret\n", 'smart/client.key' => Smart::Issuer::key('rsa')->export_key_pem('private') });
     try($nginx, $_) for @tries;
     $nginx->stop;
 }
@@ -74,15 +76,40 @@ sub try {
     }
 }
 
-# "patient/*.rs patient=p1 iss=other": scopes, then claims. "none": no token.
+# "patient/*.rs patient=p1 iss=other": scopes, then claims; "claim:<any name>=v", "in:<outer>/<inner>=v" as well. "none": no token. With "opaque:active"
+# or "jwt:inactive" in front, all of that is what the issuer says when it is asked about the token.
 sub bearer {
     my ($who) = @_;
-    my %claim = map { /^([a-zA-Z]+)=(.*)$/ ? ($1 => $2) : () } split ' ', $who;
-    my @scope = grep { !/^[a-zA-Z]+=/ } split ' ', $who;
-    my $from  = $issuer{delete($claim{iss}) // 'own'};
-    my $ctx   = delete $claim{ctx};
 
     return () if $who eq 'none';
+    my ($kind, $active) = $who =~ s/^(opaque|jwt):(active|inactive)\b// ? ($1, $2) : ();
+    my (%claim, @scope);
+    for (split ' ', $who) {
+        if (/^in:(.*)=(.*)$/) {
+            my ($value, @path) = ($2, split m{/}, $1);
+            $value = { $_ => $value } for reverse @path[1 .. $#path];
+            $claim{$path[0]} = $value;
+        }
+        elsif (/^claim:(.*)=(.*)$/ || /^([a-zA-Z_]+)=(.*)$/) { $claim{$1} = $2 }
+        else                                                 { push @scope, $_ }
+    }
+    my $from = $issuer{delete($claim{iss}) // 'own'};
+    my $ctx  = delete $claim{ctx};
+
     $claim{ext} = { launch_response_patient => $ctx } if defined $ctx;
-    return (bearer => $from->token(%claim, scope => "@scope"));
+    $claim{scope} = @scope ? "@scope" : undef;
+    return (bearer => $kind ? asked($from, $kind, $active, %claim) : $from->token(%claim));
+}
+
+sub asked {
+    my ($from, $kind, $active, %claim) = @_;
+    my $token = $kind eq 'jwt' ? $from->token(scope => undef) : 'handle-' . ++$handles;
+    my $json  = $active eq 'active' ? { active => JSON::PP::true, exp => time + 300, client_id => 'app', %claim } : { active => JSON::PP::false };
+
+    $from->{introspect} = sub {
+        my ($request) = @_;
+        return { json => $request->body =~ /^token=\Q$token\E&/ ? $json : { active => JSON::PP::false } };
+    };
+    $from->serve;
+    return $token;
 }
