@@ -255,12 +255,19 @@ ngx_http_smart_inject_edits(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     ngx_str_t  name;
 
     for (i = 0; i < edits->header_n; i++) {
-        if (edits->header[i].value.p == NULL) {
-            continue;
-        }
-
         name.data = (u_char *) edits->header[i].name;
         name.len = ngx_strlen(name.data);
+
+        /*
+         * What goes may come again by nginx itself (a cache's If-None-Match),
+         * but the slices of an answer cannot be judged
+         */
+
+        if (edits->header[i].value.p == NULL
+            && ngx_strcmp(name.data, "range") != 0)
+        {
+            continue;
+        }
 
         if (ngx_http_smart_inject_add(r, ctx, &name, edits->header[i].value)
             != NGX_OK)

@@ -80,6 +80,39 @@ ngx_http_smart_next_body(ngx_http_request_t *r, ngx_chain_t *in)
 }
 
 
+/*
+ * slice asks for the rest of an answer by clones of the request, which start
+ * behind our phase and have no record: they say what their parent may say, so
+ * nothing when it is held or refused. A background clone fills a cache, whose
+ * answers are judged when they are served.
+ */
+
+static ngx_uint_t
+ngx_http_smart_is_unjudged_clone(ngx_http_request_t *r)
+{
+    ngx_http_smart_ctx_t       *ctx;
+    ngx_http_smart_loc_conf_t  *slcf;
+
+    if (r == r->main || r->background || r->upstream == NULL) {
+        return 0;
+    }
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_smart_module);
+
+    if (!slcf->enabled && r->loc_conf != r->parent->loc_conf) {
+        return 0;
+    }
+
+    ctx = ngx_http_smart_find(r->parent);
+
+    if (ctx == NULL) {
+        return slcf->enabled;
+    }
+
+    return ctx->reason != BASE_OK || ctx->answer != NGX_HTTP_SMART_PASS;
+}
+
+
 static ngx_int_t
 ngx_http_smart_header_filter(ngx_http_request_t *r)
 {
@@ -87,6 +120,10 @@ ngx_http_smart_header_filter(ngx_http_request_t *r)
     ngx_http_smart_ctx_t  *ctx;
 
     ctx = ngx_http_smart_find(r);
+
+    if (ctx == NULL && ngx_http_smart_is_unjudged_clone(r)) {
+        return NGX_ERROR;
+    }
 
     if (ctx == NULL || ctx->answering) {
         return ngx_http_next_header_filter(r);
@@ -175,6 +212,15 @@ ngx_http_smart_head(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
         ngx_http_smart_log_fault(r, ctx, "an answer came from a handler that "
                                  "is no proxy_pass");
         return BASE_NOT_AS_JUDGED;
+    }
+
+    /* slice has made a 200 of it already */
+
+    if (r->upstream && r->upstream->headers_in.status_n
+                       == NGX_HTTP_PARTIAL_CONTENT
+        && smart_verdict_obliges(&ctx->verdict, SMART_RESPONSE))
+    {
+        return BASE_ANSWER_STATUS;
     }
 
     /* a tunnel would pass by every check */
