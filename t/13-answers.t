@@ -99,7 +99,7 @@ $nginx->mark;
 $nginx->get('/r4/Condition/secret-id?code=secret-code', bearer => $issuer->token(scope => 'patient/Observation.rs', patient => 'secret-patient'));
 my @lines = grep { /smart: denied/ } split /\n/, $nginx->log_since_mark;
 is(scalar @lines, 1, 'one line');
-like($lines[0], qr/denied 403 scope_missing, rule \S+, interaction "read", missing scope "patient\/Condition\.r"/, 'its facts');
+like($lines[0], qr/denied 403 scope_missing, rule \S+, interaction "read", type "Condition", missing scope "patient\/Condition\.r", scopes "patient\//, 'its facts');
 unlike($lines[0], qr/secret/, 'nothing of the request');
 
 done_testing();

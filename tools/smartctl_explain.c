@@ -21,9 +21,14 @@ const char smartctl_explain_usage[] =
     "    --policy <file>        a smart_policy block, or its entries alone\n"
     "    --version r4|r4b|r5    short for the policy entry fhir_version\n"
     "    --base-url <url>       the public base, for absolute references\n"
-    "    --accept --content-type --if-none-exist <value>\n"
+    "    --accept --content-type --prefer --if-none-exist <value>\n"
     "                           headers of the request\n"
-    "    --body <file>          the form of a _search, or what is written\n";
+    "    --body <file>          the form of a _search, or what is written\n"
+    "smartctl explain [option ...] --cases <file>\n"
+    "    A table of decisions, one line for each line of JSON: {\"request\": \"GET /Patient/1\", "
+    "\"scope\", \"patient\", \"user\" or\n"
+    "    \"claims\", \"headers\", \"body\", \"name\"}; with \"reason\" the line says whether it is "
+    "that one, and the exit code is 1 if any is not.\n";
 
 #define WORDS_MAX 64
 #define TEXT_MAX  4096
@@ -34,6 +39,8 @@ typedef struct {
     const char *policy_path;
     const char *version;
     const char *body_path;
+    const char *body_text; /* of a case */
+    const char *cases_path;
     base_span_t base_url;
     smart_message_t message;
     bool patients_many;
@@ -57,6 +64,9 @@ static base_span_t *header_place(smart_message_t *message, const char *name)
     }
     if (strcmp(name, "content-type") == 0) {
         return &message->fhir.content_type;
+    }
+    if (strcmp(name, "prefer") == 0) {
+        return &message->prefer;
     }
     return strcmp(name, "if-none-exist") == 0 ? &message->fhir.if_none_exist : NULL;
 }
@@ -108,6 +118,8 @@ static bool set_option(options_t *options, const char *name, const char *value)
         options->version = value;
     } else if (strcmp(name, "body") == 0) {
         options->body_path = value;
+    } else if (strcmp(name, "cases") == 0) {
+        options->cases_path = value;
     } else if (strcmp(name, "base-url") == 0) {
         options->base_url = base_span_of(value);
     } else if (strcmp(name, "claims") == 0) {
@@ -240,6 +252,10 @@ static smart_step_t play(stage_t *stage, const options_t *options, char **body)
     if (step != SMART_WANT_BODY) {
         return step;
     }
+    if (options->body_text != NULL) {
+        smart_judge_body(&stage->judge, base_span_of(options->body_text));
+        return smart_judge_next(&stage->judge);
+    }
     *body = options->body_path == NULL ? NULL : smartctl_read(options->body_path, &n);
     smart_judge_body(&stage->judge, base_span_make(*body, n));
     return smart_judge_next(&stage->judge);
@@ -310,16 +326,15 @@ static void print_check(const smart_check_t *check, const smart_policy_t *policy
         print_span(i == 0 ? " that belongs to Patient/" : " or Patient/", ids[i]);
     }
     if (n > 0) {
-        (void) printf(" (%s membership)",
-                      check->cover.rule == FHIR_FORMAL ? "formal" : "strict");
+        (void) printf(" (%s membership)", check->cover.rule == FHIR_FORMAL ? "formal" : "strict");
     }
     if (smart_cover_is_constrained(&check->cover)) {
         (void) fputs(n > 0 ? ", or as a scope's constraint says" : " as a scope's constraint says",
                      stdout);
     }
     (void) printf("; else %s\n", check->kind == SMART_CHECK_SEARCHSET ? "502"
-                                : policy->hide_existence             ? "404"
-                                                                     : "403");
+                                 : policy->hide_existence             ? "404"
+                                                                      : "403");
 }
 
 static void print_explanation(stage_t *stage, smart_step_t step)
@@ -346,16 +361,21 @@ static void print_explanation(stage_t *stage, smart_step_t step)
     }
     if (grants != NULL) {
         base_writer_init(&w, memory, sizeof(memory));
+        smart_explain_scopes(grants, verdict, 32, &w);
+        print_written("scopes   ", &w);
+        base_writer_init(&w, memory, sizeof(memory));
         smart_explain_void(grants, 32, &w);
         print_written("void     ", &w);
     }
 }
 
-static int explain(options_t *options)
+typedef int (*telling_pt)(stage_t *stage, smart_step_t step, const void *data);
+
+/* Judges what the options say; `tell` prints it and gives the exit code. */
+static int judge(const options_t *options, telling_pt tell, const void *data)
 {
     stage_t stage;
     char *body = NULL;
-    smart_step_t step = SMART_REFUSE;
     int code = SMARTCTL_USAGE;
 
     memset(&stage, 0, sizeof(stage));
@@ -363,9 +383,7 @@ static int explain(options_t *options)
     stage.base.urls = &options->base_url;
     stage.base.urls_n = options->base_url.p == NULL ? 0 : 1;
     if (stage.arena != NULL && make_policy(&stage, options) && make_principal(&stage, options)) {
-        step = play(&stage, options, &body);
-        print_explanation(&stage, step);
-        code = step == SMART_REFUSE ? SMARTCTL_REFUSED : SMARTCTL_OK;
+        code = tell(&stage, play(&stage, options, &body), data);
     }
     smart_principal_release(stage.principal);
     base_arena_free(stage.arena);
@@ -373,12 +391,132 @@ static int explain(options_t *options)
     return code;
 }
 
-static void set_target(smart_message_t *message, const char *method, const char *target)
+static int tell_all(stage_t *stage, smart_step_t step, const void *data)
 {
-    base_span_t text = base_span_of(target);
+    (void) data;
+    print_explanation(stage, step);
+    return step == SMART_REFUSE ? SMARTCTL_REFUSED : SMARTCTL_OK;
+}
+
+static const char *member(const json_t *c, const char *name)
+{
+    return json_string_value(json_object_get(c, name));
+}
+
+/* One line of the table; 1 when another reason was expected. */
+static int tell_row(stage_t *stage, smart_step_t step, const void *data)
+{
+    const json_t *c = data;
+    const smart_verdict_t *verdict = smart_judge_verdict(&stage->judge);
+    const char *reason = base_reason_info(verdict->reason)->name, *expected = member(c, "reason");
+    bool wrong = expected != NULL && strcmp(expected, reason) != 0;
+    char memory[TEXT_MAX];
+    base_writer_t w;
+    base_span_t text = {NULL, 0};
+
+    base_writer_init(&w, memory, sizeof(memory));
+    smart_explain_obligations(verdict->obligations, &w);
+    (void) base_writer_done(&w, &text);
+    (void) printf("%-8s %-8s %-4s ",
+                  expected == NULL ? ""
+                  : wrong          ? "WRONG"
+                                   : "as said",
+                  step == SMART_REFUSE ? "refused" : "allowed", verdict->rule);
+    if (step == SMART_REFUSE) {
+        (void) printf("%-24s", reason);
+    } else {
+        (void) printf("%-24.*s", (int) text.n, text.p == NULL ? "" : (const char *) text.p);
+    }
+    (void) printf(" %s", member(c, "request"));
+    (void) printf("%s%s\n", member(c, "name") == NULL ? "" : "  # ",
+                  member(c, "name") == NULL ? "" : member(c, "name"));
+    return wrong ? SMARTCTL_REFUSED : SMARTCTL_OK;
+}
+
+static bool case_claims(options_t *options, const json_t *c)
+{
+    json_t *claims = json_object_get(c, "claims");
+
+    free(options->claims_text);
+    options->claims_text = claims == NULL ? NULL : json_dumps(claims, 0);
+    return (claims == NULL || options->claims_text != NULL) &&
+           (member(c, "scope") == NULL || set_claim(options, "scope", member(c, "scope"))) &&
+           (member(c, "patient") == NULL || set_claim(options, "patient", member(c, "patient"))) &&
+           (member(c, "user") == NULL || set_claim(options, "fhir-user", member(c, "user")));
+}
+
+static bool case_headers(options_t *options, const json_t *c)
+{
+    const char *name;
+    json_t *value;
+    base_span_t *place;
+
+    json_object_foreach(json_object_get(c, "headers"), name, value)
+    {
+        place = header_place(&options->message, name);
+        if (place == NULL || !json_is_string(value)) {
+            return false;
+        }
+        *place = base_span_of(json_string_value(value));
+    }
+    return true;
+}
+
+static void set_target(smart_message_t *message, base_span_t method, base_span_t text);
+
+static int judge_case(const options_t *common, const json_t *c)
+{
+    options_t options = *common;
+    base_span_t line = base_span_of(member(c, "request")), method;
+    int code = SMARTCTL_USAGE;
+
+    options.claims = json_deep_copy(common->claims);
+    options.claims_text = NULL;
+    options.body_text = member(c, "body");
+    options.message.fhir.has_body = options.body_text != NULL;
+    method = base_span_split(&line, ' ');
+    if (line.p != NULL && case_claims(&options, c) && case_headers(&options, c)) {
+        set_target(&options.message, method, line);
+        code = judge(&options, tell_row, c);
+    }
+    json_decref(options.claims);
+    free(options.claims_text);
+    return code;
+}
+
+/* Empty lines and those that begin with '#' are passed over. */
+static int judge_cases(const options_t *options)
+{
+    size_t n = 0, number = 0;
+    char *text = smartctl_read(options->cases_path, &n);
+    base_span_t rest = base_span_make(text, n), line;
+    int code = text == NULL ? SMARTCTL_USAGE : SMARTCTL_OK, one;
+    json_error_t error;
+    json_t *c;
+
+    while (code != SMARTCTL_USAGE && rest.p != NULL) {
+        line = base_span_split(&rest, '\n');
+        number++;
+        if (line.n == 0 || line.p[0] == '#') {
+            continue;
+        }
+        c = json_loadb((const char *) line.p, line.n, JSON_REJECT_DUPLICATES, &error);
+        one = c == NULL ? SMARTCTL_USAGE : judge_case(options, c);
+        json_decref(c);
+        if (one == SMARTCTL_USAGE) {
+            (void) smartctl_fail(SMARTCTL_USAGE, "%s:%zu is no case", options->cases_path, number);
+        }
+        code = one > code ? one : code;
+    }
+    free(text);
+    return code;
+}
+
+static void set_target(smart_message_t *message, base_span_t method, base_span_t text)
+{
     size_t question = base_span_find(text, '?');
 
-    message->fhir.method = base_span_of(method);
+    message->fhir.method = method;
     message->fhir.path = base_span_sub(text, 0, question);
     if (question < text.n) {
         message->fhir.query = base_span_sub(text, question + 1, text.n);
@@ -398,13 +536,15 @@ int smartctl_explain(int argc, char **argv)
             code = smartctl_fail(SMARTCTL_USAGE, "wrong option --%s", name);
         }
     }
-    if (code == SMARTCTL_OK && argc - at != 2) {
-        code = smartctl_fail(SMARTCTL_USAGE, "a method and a path are needed");
+    if (code == SMARTCTL_OK && argc - at != (options.cases_path == NULL ? 2 : 0)) {
+        code = smartctl_fail(SMARTCTL_USAGE, "a method and a path are needed, or cases");
     }
-    if (code == SMARTCTL_OK) {
-        set_target(&options.message, argv[at], argv[at + 1]);
+    if (code == SMARTCTL_OK && options.cases_path != NULL) {
+        code = judge_cases(&options);
+    } else if (code == SMARTCTL_OK) {
+        set_target(&options.message, base_span_of(argv[at]), base_span_of(argv[at + 1]));
         options.message.fhir.has_body = options.body_path != NULL;
-        code = explain(&options);
+        code = judge(&options, tell_all, NULL);
     } else {
         (void) fputs(smartctl_explain_usage, stderr);
     }

@@ -5,12 +5,16 @@
  */
 
 #include "ngx_http_smart.h"
+#include "smart/smart_explain.h"
 
 
-#define NGX_HTTP_SMART_SCOPE_MAX  128
+#define NGX_HTTP_SMART_SCOPE_MAX   128
+#define NGX_HTTP_SMART_SCOPES_MAX  1024
 
 
 static ngx_str_t ngx_http_smart_log_scope(const smart_missing_t *missing,
+    u_char *buf, size_t size);
+static ngx_str_t ngx_http_smart_log_scopes(ngx_http_smart_ctx_t *ctx,
     u_char *buf, size_t size);
 
 
@@ -19,8 +23,9 @@ ngx_http_smart_log_denial(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     base_reason_t reason)
 {
     u_char                     buf[NGX_HTTP_SMART_SCOPE_MAX];
+    u_char                     more[NGX_HTTP_SMART_SCOPES_MAX];
     ngx_log_t                 *log;
-    ngx_str_t                  scope;
+    ngx_str_t                  scope, scopes, type;
     ngx_uint_t                 level;
     ngx_log_handler_pt         handler;
     const base_reason_info_t  *info;
@@ -34,6 +39,8 @@ ngx_http_smart_log_denial(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     info = base_reason_info(reason);
     level = (info->fault == BASE_FAULT_CONFIG) ? NGX_LOG_ERR : NGX_LOG_INFO;
     scope = ngx_http_smart_log_scope(&ctx->verdict.missing, buf, sizeof(buf));
+    scopes = ngx_http_smart_log_scopes(ctx, more, sizeof(more));
+    type = ngx_http_smart_str(ctx->verdict.type);
 
     log = r->connection->log;
     handler = log->handler;
@@ -41,11 +48,11 @@ ngx_http_smart_log_denial(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 
     ngx_log_error(level, log, 0,
                   "smart: denied %ui %s, rule %s, interaction \"%s\", "
-                  "missing scope \"%V\", client: %V",
+                  "type \"%V\", missing scope \"%V\", scopes \"%V\", client: %V",
                   (ngx_uint_t) info->status, info->name,
                   ctx->verdict.rule ? ctx->verdict.rule : "-",
                   ctx->verdict.interaction ? ctx->verdict.interaction : "",
-                  &scope, &r->connection->addr_text);
+                  &type, &scope, &scopes, &r->connection->addr_text);
 
     log->handler = handler;
 }
@@ -86,6 +93,28 @@ ngx_http_smart_log_scope(const smart_missing_t *missing, u_char *buf,
     if (missing->letter && missing->type.p) {
         base_writer_init(&w, buf, size);
         smart_scope_write(&w, missing->context, missing->type, missing->letter);
+        (void) base_writer_done(&w, &text);
+    }
+
+    return ngx_http_smart_str(text);
+}
+
+
+/* Which scopes were considered, without their constraints, and why each did not do. */
+
+static ngx_str_t
+ngx_http_smart_log_scopes(ngx_http_smart_ctx_t *ctx, u_char *buf, size_t size)
+{
+    base_span_t            text;
+    base_writer_t          w;
+    const smart_grants_t  *grants;
+
+    text = base_span_make(buf, 0);
+    grants = smart_judge_grants(&ctx->judge);
+
+    if (grants && ctx->verdict.missing.letter) {
+        base_writer_init(&w, buf, size);
+        smart_explain_scopes(grants, &ctx->verdict, 6, &w);
         (void) base_writer_done(&w, &text);
     }
 

@@ -88,3 +88,38 @@ void smart_explain_void(const smart_grants_t *grants, size_t max, base_writer_t 
         written++;
     }
 }
+
+/* Why a scope that is not void does not do; "" when it should have. */
+static const char *why_not(const smart_scope_t *scope, const smart_missing_t *missing)
+{
+    if (!base_span_is(missing->type, "*") && !base_span_is(scope->type, "*") &&
+        !base_span_eq(scope->type, missing->type)) {
+        return "is for another type";
+    }
+    if ((scope->letters & missing->letter) == 0) {
+        return "does not grant the letter";
+    }
+    return "does not grant it under this policy";
+}
+
+void smart_explain_scopes(const smart_grants_t *grants, const smart_verdict_t *verdict, size_t max,
+                          base_writer_t *w)
+{
+    const smart_missing_t *missing = &verdict->missing;
+    const smart_scope_state_t *state;
+    size_t n, i, written = 0;
+    const smart_scope_t *scope = smart_grants_scopes(grants, &state, &n);
+
+    for (i = 0; missing->letter != 0 && verdict->reason != BASE_OK && i < n && written < max;
+         i++) {
+        if (state[i] == SMART_SCOPE_OTHER) {
+            continue;
+        }
+        base_writer_text(w, written > 0 ? "; " : "");
+        write_scope(&scope[i], w);
+        base_writer_text(w, " ");
+        base_writer_text(w, state[i] == SMART_SCOPE_GOOD ? why_not(&scope[i], missing)
+                                                         : smart_scope_state_text(state[i]));
+        written++;
+    }
+}

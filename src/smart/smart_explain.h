@@ -18,6 +18,13 @@ void smart_explain_line(const smart_verdict_t *verdict, base_writer_t *w);
  */
 void smart_explain_void(const smart_grants_t *grants, size_t max, base_writer_t *w);
 
+/*
+ * After a refusal for a scope: the scopes that were considered and why each did not do, `; `-separated, at most `max` of them:
+ * "patient/Observation.r does not grant s; patient/Foo.rs names a type unknown to this FHIR version". Nothing otherwise.
+ */
+void smart_explain_scopes(const smart_grants_t *grants, const smart_verdict_t *verdict, size_t max,
+                          base_writer_t *w);
+
 /* The obligations by name: "NARROW RESPONSE". Nothing when there are none. */
 void smart_explain_obligations(unsigned obligations, base_writer_t *w);
 

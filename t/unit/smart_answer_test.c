@@ -136,6 +136,21 @@ static void explanations(void)
            "refused");
     (void) stage_line(&s, "GET /Nothing");
     is_str(line_of(&s), "refused type_unknown (B0): request", "not understood");
+    (void) stage_line(&s, "GET /Condition");
+    base_writer_init(&w, text, sizeof(text) - 1);
+    smart_explain_scopes(smart_judge_grants(&s.judge), smart_judge_verdict(&s.judge), 3, &w);
+    is_str(finished(&w),
+           "patient/Observation.rs is for another type; patient/Foo.r names a type unknown to this "
+           "FHIR version; patient/Resource.r names an abstract type",
+           "what was considered");
+    (void) stage_line(&s, "DELETE /Observation/1");
+    base_writer_init(&w, text, sizeof(text) - 1);
+    smart_explain_scopes(smart_judge_grants(&s.judge), smart_judge_verdict(&s.judge), 1, &w);
+    is_str(finished(&w), "patient/Observation.rs does not grant the letter", "the letter");
+    (void) stage_line(&s, "GET /Observation/1");
+    base_writer_init(&w, text, sizeof(text) - 1);
+    smart_explain_scopes(smart_judge_grants(&s.judge), smart_judge_verdict(&s.judge), 1, &w);
+    is_str(finished(&w), "", "nothing after a yes");
     base_writer_init(&w, text, sizeof(text) - 1);
     smart_explain_void(smart_grants_compile(s.principal, &s.policy, &s.base, s.arena), 8, &w);
     is_str(finished(&w),
