@@ -185,6 +185,25 @@ ngx_http_smart_is_own_page(ngx_http_request_t *r)
 }
 
 
+/*
+ * True for a tunnel, which would pass by every check, and for a part of an
+ * answer that must be judged: slice has made a 200 of it already.
+ */
+
+static ngx_uint_t
+ngx_http_smart_is_beyond_check(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx)
+{
+    if (r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS) {
+        return 1;
+    }
+
+    return r->upstream
+           && r->upstream->headers_in.status_n == NGX_HTTP_PARTIAL_CONTENT
+           && smart_verdict_obliges(&ctx->verdict, SMART_RESPONSE);
+}
+
+
 static base_reason_t
 ngx_http_smart_head(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 {
@@ -214,18 +233,7 @@ ngx_http_smart_head(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
         return BASE_NOT_AS_JUDGED;
     }
 
-    /* slice has made a 200 of it already */
-
-    if (r->upstream && r->upstream->headers_in.status_n
-                       == NGX_HTTP_PARTIAL_CONTENT
-        && smart_verdict_obliges(&ctx->verdict, SMART_RESPONSE))
-    {
-        return BASE_ANSWER_STATUS;
-    }
-
-    /* a tunnel would pass by every check */
-
-    if (r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS) {
+    if (ngx_http_smart_is_beyond_check(r, ctx)) {
         return BASE_ANSWER_STATUS;
     }
 
