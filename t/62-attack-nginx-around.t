@@ -161,9 +161,19 @@ for my $round (1 .. 3) {
     is($nginx->head('/stale/Observation/o1', bearer => $other)->status, 404, 'HEAD by another');
     my @clients = map { my $c = $nginx->client; $c->send($c->compose('GET', '/stale/Observation/o1', bearer => $_ % 2 ? $token : $other)); $c } 1 .. 8;
     is(join(' ', map { $_->read(method => 'GET')->status } @clients), '404 200 404 200 404 200 404 200' =~ s/^404 //r . ' 404', 'many at once');
-    select undef, undef, undef, 1.2 if $round < 3;
+    select undef, undef, undef, 2.2 if $round < 3;
 }
 $up->clear;
+
+# a refused answer does not keep the cache from updating itself, nor end the connection
+select undef, undef, undef, 2.2;
+my $kept = $nginx->client;
+$r = $kept->get('/stale/Observation/o1', bearer => $other);
+is($r->status . ' ' . $r->header('X-Cache'), '404 STALE', 'stale, of another');
+select undef, undef, undef, 0.3;
+ok(!$kept->is_closed, 'the connection stays');
+$r = $kept->get('/stale/Observation/o1', bearer => $token);
+is($r->status . ' ' . $r->header('X-Cache'), '200 HIT', 'the cache has updated itself');
 
 # stored files are nobody's answer
 is($nginx->get('/store/Observation/o1', bearer => $token)->status, 200, 'stored');
