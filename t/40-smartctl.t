@@ -94,7 +94,7 @@ my $policy = spew('policy', "# ours\nsmart_policy strict {\n  membership strict;
 (undef, $out) = ctl('explain', @observation, '--policy', $policy, 'GET', '/Observation/1');
 like $out, qr{\(strict membership\); else 403$}m, 'a policy';
 is((ctl('explain', '--policy', spew('bad', 'membership lax;'), 'GET', '/metadata'))[0], 2, 'a wrong policy');
-is((ctl('explain', '--policy', spew('later', 'history own;'), 'GET', '/metadata'))[0], 2, 'a policy that is not supported yet');
+is((ctl('explain', '--policy', spew('later', 'unversioned allow;'), 'GET', '/metadata'))[0], 2, 'a policy that is not supported yet');
 is((ctl('explain', '--policy', spew('open', 'membership strict'), 'GET', '/metadata'))[0], 2, 'a policy that does not end');
 is((ctl('explain', '--version', 'r5', '--scope', 'system/*.rs', 'GET', '/ActorDefinition/1'))[0], 0, 'R5');
 is((ctl('explain', '--scope', 'system/*.rs', 'GET', '/ActorDefinition/1'))[0], 1, 'R4');
@@ -104,5 +104,19 @@ my $form = spew('form', 'patient=p2');
 is((ctl('explain', @observation, '--content-type', 'application/x-www-form-urlencoded', '--body', $form, 'POST', '/Observation/_search'))[0], 1, 'a form');
 is((ctl('explain', 'GET', '/metadata'))[0], 0, 'public');
 is((ctl('explain', 'GET'))[0], 2, 'no path');
+
+# a table of cases, for an operator's policy under test
+my $cases = spew('cases', <<'EOC');
+# what the gateway must do
+{"name":"own","request":"GET /Observation?code=x","scope":"patient/Observation.rs","patient":"p1","reason":"ok"}
+{"name":"other","request":"GET /Condition/1","scope":"patient/Observation.rs","patient":"p1","reason":"scope_missing"}
+EOC
+my ($exit, $table) = ctl('explain', '--cases', $cases);
+is($exit, 0, 'cases that are as they say');
+like($table, qr/^as said  allowed  L5   NARROW RESPONSE\s+GET \/Observation\?code=x  # own$/m, 'allowed');
+like($table, qr/^as said  refused  B1   scope_missing\s+GET \/Condition\/1  # other$/m, 'refused');
+($exit, $table) = ctl('explain', '--cases', spew('wrong', '{"request":"GET /Condition/1","scope":"system/*.rs","reason":"scope_missing"}' . "\n"));
+is($exit, 1, 'one that is not');
+like($table, qr/^WRONG/, 'is shown');
 
 done_testing;
