@@ -484,6 +484,10 @@ ngx_http_smart_principal(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     rc = ngx_http_smart_token(r, ctx->issuers, ctx->issuers_n, token,
                               &ctx->identity, reason);
 
+    if (rc == NGX_OK) {
+        rc = ngx_http_smart_token_here(r, ctx->base, &ctx->identity, reason);
+    }
+
     if (rc != NGX_OK) {
         return rc;
     }

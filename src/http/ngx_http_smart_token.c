@@ -122,6 +122,28 @@ ngx_http_smart_token_known(ngx_http_request_t *r,
 }
 
 
+ngx_int_t
+ngx_http_smart_token_here(ngx_http_request_t *r, const smart_base_t *base,
+    ngx_http_smart_identity_t *out, base_reason_t *reason)
+{
+    smart_principal_t  *here;
+
+    *reason = smart_principal_at(out->principal, &out->issuer->map, base,
+                                 &here);
+
+    if (*reason != BASE_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_smart_token_give(r, here, out->issuer, out) != NGX_OK) {
+        *reason = BASE_NO_MEMORY;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
 char *
 ngx_http_smart_verify_budget_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)

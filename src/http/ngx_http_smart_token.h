@@ -33,7 +33,14 @@ ngx_int_t ngx_http_smart_token(ngx_http_request_t *r,
     ngx_http_smart_issuer_t **issuers, ngx_uint_t n, base_span_t token,
     ngx_http_smart_identity_t *out, base_reason_t *reason);
 
-/* The same from the token cache alone: NGX_OK or NGX_DECLINED. For variables that are asked before the judging phase. */
+/*
+ * Who that is at one base (smart_principal_at): *out is replaced, and kept by the request's pool. NGX_DECLINED: *reason.
+ */
+ngx_int_t ngx_http_smart_token_here(ngx_http_request_t *r,
+    const smart_base_t *base, ngx_http_smart_identity_t *out,
+    base_reason_t *reason);
+
+/* As ngx_http_smart_token, from the token cache alone: NGX_OK or NGX_DECLINED. For variables that are asked before the judging phase. */
 ngx_int_t ngx_http_smart_token_known(ngx_http_request_t *r,
     ngx_http_smart_issuer_t **issuers, ngx_uint_t n, base_span_t token,
     ngx_http_smart_identity_t *out);

@@ -10,6 +10,7 @@ enum {
     TARGET_ISSUER = TARGET_SCOPE + SMART_CLAIM_SCOPES_MAX,
     TARGET_TOKEN_ID,
     TARGET_AZP,
+    TARGET_DETAILS,
     TARGET_COUNT
 };
 
@@ -39,6 +40,7 @@ typedef struct {
 static const smart_claim_pointer_t pointer_issuer = {{BASE_SPAN_LIT("iss")}, 1};
 static const smart_claim_pointer_t pointer_token_id = {{BASE_SPAN_LIT("jti")}, 1};
 static const smart_claim_pointer_t pointer_azp = {{BASE_SPAN_LIT("azp")}, 1};
+static const smart_claim_pointer_t pointer_details = {{BASE_SPAN_LIT("authorization_details")}, 1};
 static const smart_claim_pointer_t pointer_nowhere = {{{NULL, 0}}, 0};
 
 #define SMART_CLAIM_NAME(id, name) name,
@@ -144,6 +146,9 @@ static const smart_claim_pointer_t *target_pointer(const reader_t *r, unsigned t
     }
     if (target == TARGET_ISSUER) {
         return &pointer_issuer;
+    }
+    if (target == TARGET_DETAILS) {
+        return &pointer_details;
     }
     return target == TARGET_TOKEN_ID ? &pointer_token_id : &pointer_azp;
 }
@@ -331,6 +336,8 @@ static void deliver_string(reader_t *r, uint32_t final, base_span_t text)
         place = string_place(r, target);
         if (place != NULL) {
             *place = keep(r, text);
+        } else if (target == TARGET_DETAILS) {
+            r->claims->details_void = true;
         } else if (target == SMART_CLAIM_PATIENT) {
             patient_string(r, text);
         } else if ((BIT(target) & SCOPE_BITS) != 0) {
@@ -350,6 +357,9 @@ static void deliver_void(reader_t *r, uint32_t final)
     }
     if ((final & BIT(SMART_CLAIM_CLIENT_ID)) != 0) {
         r->client_id_void = true;
+    }
+    if ((final & BIT(TARGET_DETAILS)) != 0) {
+        r->claims->details_void = true;
     }
 }
 
@@ -384,12 +394,16 @@ static bool array_element(reader_t *r, base_json_event_t event, uint32_t final)
 
 static void array_close(reader_t *r, uint32_t final, uint64_t from)
 {
+    base_span_t text = base_span_sub(r->payload, (size_t) from, (size_t) base_json_offset(&r->js));
+
     if ((final & BIT(SMART_CLAIM_PATIENT)) != 0) {
         patients_close(r);
     }
     if ((final & BIT(SMART_CLAIM_FHIR_CONTEXT)) != 0) {
-        r->claims->fhir_context =
-            keep(r, base_span_sub(r->payload, (size_t) from, (size_t) base_json_offset(&r->js)));
+        r->claims->fhir_context = keep(r, text);
+    }
+    if ((final & BIT(TARGET_DETAILS)) != 0) {
+        r->claims->details = keep(r, text);
     }
 }
 
@@ -415,7 +429,7 @@ static bool read_array(reader_t *r, uint32_t final)
             return true;
         }
         if (event == BASE_JSON_OBJECT || event == BASE_JSON_ARRAY) {
-            deliver_void(r, final);
+            deliver_void(r, final & ~BIT(TARGET_DETAILS));
             base_json_skip(&r->js);
         } else if (!array_element(r, event, final)) {
             return false;

@@ -105,6 +105,8 @@ typedef struct {
     base_span_t fhir_user;
     bool fhir_user_void;      /* likewise: somebody was named, though not legibly */
     base_span_t fhir_context; /* the JSON array exactly as it was written */
+    base_span_t details; /* authorization_details (F4): the JSON array exactly as it was written */
+    bool details_void;   /* it was there, and was no array */
     base_span_t intent;
     base_span_t tenant;
     base_span_t smart_style_url;

@@ -38,6 +38,26 @@ static base_span_t below_own_base(base_span_t value, const smart_base_t *base)
     return absent();
 }
 
+static base_span_t without_slashes(base_span_t url)
+{
+    while (url.n > 0 && url.p[url.n - 1] == '/') {
+        url.n--;
+    }
+    return url;
+}
+
+bool smart_context_is_base(base_span_t url, const smart_base_t *base)
+{
+    size_t i;
+
+    for (i = 0; i < base->urls_n; i++) {
+        if (url.n > 0 && base_span_eq(without_slashes(url), without_slashes(base->urls[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Exactly Type/id, of any type. */
 static bool split_reference(base_span_t text, base_span_t *type, base_span_t *id)
 {

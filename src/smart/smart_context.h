@@ -27,6 +27,9 @@ typedef struct {
  */
 base_span_t smart_context_id(base_span_t value, const char *type, const smart_base_t *base);
 
+/* True for one of the base's URLs itself, with or without a slash at its end. */
+bool smart_context_is_base(base_span_t url, const smart_base_t *base);
+
 /*
  * The launch patients. Returns how many ids were written to `ids` (room for SMART_PATIENTS_MAX), without repeats; 0 when the token has
  * none or any of its values is unusable (a context that is partly void is void, A13).

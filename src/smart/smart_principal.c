@@ -1,10 +1,14 @@
 #include "smart/smart_principal_own.h"
 
+#include "base/base_json.h"
+
 #include <string.h>
 
 /* More than any token within bounds needs: payload, its strings decoded, 256 scopes; and some locations' grants. */
 #define ARENA_PER_BYTE ((size_t) 8)
 #define ARENA_FIXED    ((size_t) 65536)
+
+#define DETAILS_MEMBERS ((size_t) 256)
 
 static bool is_word_of(base_span_t token, const char *word)
 {
@@ -196,20 +200,12 @@ static size_t wildcards(const smart_principal_t *principal)
     return n;
 }
 
-static base_reason_t fill(smart_principal_t *principal, const smart_claim_map_t *map,
-                          base_span_t payload, base_span_t issuer_name)
+/* Scopes by the claims that are there. */
+static base_reason_t fill_scopes(smart_principal_t *principal, const smart_claim_map_t *map)
 {
-    base_reason_t reason;
+    base_reason_t reason = scopes_room(principal, map);
     size_t i;
 
-    principal->issuer = base_arena_copy(principal->arena, issuer_name);
-    if (issuer_name.p != NULL && principal->issuer.p == NULL) {
-        return BASE_NO_MEMORY;
-    }
-    reason = smart_claims_read(map, payload, principal->arena, &principal->claims);
-    if (reason == BASE_OK) {
-        reason = scopes_room(principal, map);
-    }
     for (i = 0; reason == BASE_OK && i < principal->claims.scope_n; i++) {
         reason = add_scopes(principal, map, principal->claims.scope[i]);
     }
@@ -222,26 +218,189 @@ static base_reason_t fill(smart_principal_t *principal, const smart_claim_map_t 
     return reason == BASE_OK ? join_scopes(principal) : reason;
 }
 
+static base_reason_t fill(smart_principal_t *principal, const smart_claim_map_t *map,
+                          base_span_t payload, base_span_t issuer_name)
+{
+    base_reason_t reason;
+
+    principal->issuer = base_arena_copy(principal->arena, issuer_name);
+    if (issuer_name.p != NULL && principal->issuer.p == NULL) {
+        return BASE_NO_MEMORY;
+    }
+    reason = smart_claims_read(map, payload, principal->arena, &principal->claims);
+    return reason == BASE_OK ? fill_scopes(principal, map) : reason;
+}
+
+static smart_principal_t *principal_make(size_t payload_n)
+{
+    base_arena_t *arena = base_arena_new(ARENA_FIXED + payload_n * ARENA_PER_BYTE);
+    smart_principal_t *made = arena == NULL ? NULL : base_arena_alloc(arena, sizeof(*made));
+
+    if (made == NULL) {
+        base_arena_free(arena);
+        return NULL;
+    }
+    made->arena = arena;
+    made->references = 1;
+    return made;
+}
+
 base_reason_t smart_principal_new(const smart_claim_map_t *map, base_span_t payload,
                                   base_span_t issuer_name, smart_principal_t **principal)
 {
-    base_arena_t *arena = base_arena_new(ARENA_FIXED + payload.n * ARENA_PER_BYTE);
-    smart_principal_t *made = arena == NULL ? NULL : base_arena_alloc(arena, sizeof(*made));
+    smart_principal_t *made = principal_make(payload.n);
     base_reason_t reason;
 
     *principal = NULL;
     if (made == NULL) {
-        base_arena_free(arena);
         return BASE_NO_MEMORY;
     }
-    made->arena = arena;
-    made->references = 1;
     reason = fill(made, map, payload, issuer_name);
     if (reason != BASE_OK) {
-        base_arena_free(arena);
+        base_arena_free(made->arena);
         return reason;
     }
     *principal = made;
+    return BASE_OK;
+}
+
+/* `type` and `locations` of one object, read as if they were an intent and several patients. */
+static base_reason_t details_match(base_span_t object, const smart_base_t *base,
+                                   base_arena_t *arena, bool *match)
+{
+    smart_claim_map_t map = {0};
+    smart_claims_t said;
+    base_reason_t reason;
+    size_t i;
+
+    map.claim[SMART_CLAIM_INTENT] = (smart_claim_pointer_t){{BASE_SPAN_LIT("type")}, 1};
+    map.claim[SMART_CLAIM_PATIENT] = (smart_claim_pointer_t){{BASE_SPAN_LIT("locations")}, 1};
+    map.patients_many = true;
+    *match = false;
+    reason = smart_claims_read(&map, object, arena, &said);
+    if (reason != BASE_OK || !base_span_is(said.intent, "smart_on_fhir")) {
+        return reason;
+    }
+    if (said.patient_void) {
+        return BASE_TOKEN_CLAIMS;
+    }
+    for (i = 0; i < said.patient_n; i++) {
+        *match = *match || smart_context_is_base(said.patient[i], base);
+    }
+    return BASE_OK;
+}
+
+/* The next object of the list, as it is written; absent at the end. */
+static base_span_t details_next(base_json_t *js, base_span_t *in, base_span_t list)
+{
+    base_json_event_t event;
+    uint64_t from = 0;
+
+    do {
+        event = base_json_next(js, in);
+        if (event == BASE_JSON_OBJECT && base_json_depth(js) == 2) {
+            from = js->start;
+        }
+        if (event == BASE_JSON_OBJECT_END && base_json_depth(js) == 1) {
+            return base_span_sub(list, (size_t) from, (size_t) base_json_offset(js));
+        }
+    } while (event != BASE_JSON_ERROR && event != BASE_JSON_MORE);
+    return base_span_make(NULL, 0);
+}
+
+/* The one object for this base, or absent. */
+static base_reason_t details_find(base_span_t list, const smart_base_t *base, base_arena_t *arena,
+                                  base_span_t *found)
+{
+    uint64_t hashes[DETAILS_MEMBERS];
+    base_span_t object, in = list;
+    base_reason_t reason;
+    base_json_t js;
+    bool match;
+
+    *found = base_span_make(NULL, 0);
+    base_json_init(&js, BASE_JSON_STRICT, BASE_JSON_DEPTH_MAX, hashes, DETAILS_MEMBERS);
+    while ((object = details_next(&js, &in, list)).p != NULL) {
+        reason = details_match(object, base, arena, &match);
+        if (reason == BASE_OK && match && found->p != NULL) {
+            reason = BASE_TOKEN_CLAIMS;
+        }
+        if (reason != BASE_OK) {
+            return reason;
+        }
+        if (match) {
+            *found = object;
+        }
+    }
+    return base_json_finish(&js) == BASE_OK ? BASE_OK : BASE_TOKEN_CLAIMS;
+}
+
+/* What the object has replaces what the token has; its names are SMART's own. */
+static base_reason_t details_apply(smart_principal_t *made, const smart_claim_map_t *map,
+                                   base_span_t object)
+{
+    smart_claim_map_t names;
+    smart_claims_t said;
+    base_reason_t reason;
+
+    smart_claim_map_default(&names);
+    names.scope_n = 1;
+    names.patients_many = map->patients_many;
+    reason = smart_claims_read(&names, object, made->arena, &said);
+    if (reason != BASE_OK) {
+        return reason;
+    }
+    if (said.scope_found) {
+        made->claims.scope = said.scope;
+        made->claims.scope_n = said.scope_n;
+        made->claims.scope_found = true;
+    }
+    if (said.patient_n > 0 || said.patient_void) {
+        memcpy(made->claims.patient, said.patient, sizeof(said.patient));
+        made->claims.patient_n = said.patient_n;
+        made->claims.patient_void = said.patient_void;
+    }
+    if (said.encounter.p != NULL) {
+        made->claims.encounter = said.encounter;
+    }
+    if (said.fhir_context.p != NULL) {
+        made->claims.fhir_context = said.fhir_context;
+    }
+    return fill_scopes(made, map);
+}
+
+base_reason_t smart_principal_at(smart_principal_t *principal, const smart_claim_map_t *map,
+                                 const smart_base_t *base, smart_principal_t **here)
+{
+    base_span_t object;
+    base_reason_t reason;
+    smart_principal_t *made;
+
+    *here = NULL;
+    if (principal->claims.details_void) {
+        return BASE_TOKEN_CLAIMS;
+    }
+    if (principal->claims.details.p == NULL) {
+        *here = smart_principal_hold(principal);
+        return BASE_OK;
+    }
+    made = principal_make(principal->claims.details.n);
+    if (made == NULL) {
+        return BASE_NO_MEMORY;
+    }
+    made->issuer = principal->issuer;
+    made->claims = principal->claims;
+    reason = details_find(principal->claims.details, base, made->arena, &object);
+    if (reason == BASE_OK && object.p != NULL) {
+        reason = details_apply(made, map, object);
+    }
+    if (reason != BASE_OK || object.p == NULL) {
+        base_arena_free(made->arena);
+        *here = reason == BASE_OK ? smart_principal_hold(principal) : NULL;
+        return reason;
+    }
+    made->whole = smart_principal_hold(principal);
+    *here = made;
     return BASE_OK;
 }
 
@@ -253,8 +412,12 @@ smart_principal_t *smart_principal_hold(smart_principal_t *principal)
 
 void smart_principal_release(smart_principal_t *principal)
 {
-    if (principal != NULL && --principal->references == 0) {
+    smart_principal_t *whole;
+
+    while (principal != NULL && --principal->references == 0) {
+        whole = principal->whole;
         base_arena_free(principal->arena);
+        principal = whole;
     }
 }
 

@@ -9,7 +9,7 @@
 #ifndef SMART_PRINCIPAL_H
 #define SMART_PRINCIPAL_H
 
-#include "smart/smart_claims.h"
+#include "smart/smart_context.h"
 #include "smart/smart_scope.h"
 
 typedef struct smart_principal_s smart_principal_t;
@@ -22,6 +22,15 @@ typedef struct smart_principal_s smart_principal_t;
  */
 base_reason_t smart_principal_new(const smart_claim_map_t *map, base_span_t payload,
                                   base_span_t issuer_name, smart_principal_t **principal);
+
+/*
+ * Who that is at one base, where the token's authorization_details say something else of it (RULES F4): the object of type smart_on_fhir whose
+ * `locations` hold one of the base's URLs replaces scope, patient, encounter and fhirContext, each where it has them. `map` is the issuer's.
+ * BASE_OK: *here holds a reference of its own, on `principal` itself when nothing is replaced. BASE_TOKEN_CLAIMS: the details cannot be read, or two objects
+ * are for the base; BASE_TOKEN_SCOPES, BASE_NO_MEMORY.
+ */
+base_reason_t smart_principal_at(smart_principal_t *principal, const smart_claim_map_t *map,
+                                 const smart_base_t *base, smart_principal_t **here);
 
 /* One more reference; returns the same principal. */
 smart_principal_t *smart_principal_hold(smart_principal_t *principal);

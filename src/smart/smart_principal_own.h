@@ -16,6 +16,7 @@
 struct smart_principal_s {
     base_arena_t *arena;
     size_t references;
+    smart_principal_t *whole; /* whom this one is at one base, and whose memory it uses; or NULL */
     smart_claims_t claims;
     base_span_t issuer;
     base_span_t scope_text;
