@@ -1,0 +1,549 @@
+#include "fhir/fhir_use.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    fhir_result_t result;
+} results[] = {
+    {"_sort", FHIR_RESULT_SORT},
+    {"_count", FHIR_RESULT_COUNT},
+    {"_total", FHIR_RESULT_TOTAL},
+    {"_summary", FHIR_RESULT_SUMMARY},
+    {"_elements", FHIR_RESULT_ELEMENTS},
+    {"_contained", FHIR_RESULT_CONTAINED},
+    {"_containedType", FHIR_RESULT_CONTAINED_TYPE},
+    {"_type", FHIR_RESULT_TYPE},
+    {"_format", FHIR_RESULT_FORMAT},
+    {"_pretty", FHIR_RESULT_PRETTY},
+    {"_maxresults", FHIR_RESULT_MAXRESULTS},
+    {"_score", FHIR_RESULT_SCORE},
+    {"_since", FHIR_RESULT_SINCE},
+    {"_at", FHIR_RESULT_AT},
+    {"_graph", FHIR_RESULT_GRAPH},
+};
+
+static const struct {
+    const char *name;
+    fhir_special_t special;
+} specials[] = {
+    {"_filter", FHIR_SPECIAL_FILTER}, {"_query", FHIR_SPECIAL_QUERY},
+    {"_list", FHIR_SPECIAL_LIST},     {"_in", FHIR_SPECIAL_IN},
+    {"_text", FHIR_SPECIAL_TEXT},     {"_content", FHIR_SPECIAL_CONTENT},
+};
+
+static const struct {
+    const char *name;
+    fhir_modifier_t modifier;
+} modifiers[] = {
+    {"missing", FHIR_MODIFIER_MISSING},
+    {"not", FHIR_MODIFIER_NOT},
+    {"exact", FHIR_MODIFIER_EXACT},
+    {"contains", FHIR_MODIFIER_CONTAINS},
+    {"in", FHIR_MODIFIER_IN},
+    {"not-in", FHIR_MODIFIER_NOT_IN},
+    {"above", FHIR_MODIFIER_ABOVE},
+    {"below", FHIR_MODIFIER_BELOW},
+    {"of-type", FHIR_MODIFIER_OF_TYPE},
+    {"text", FHIR_MODIFIER_TEXT},
+    {"text-advanced", FHIR_MODIFIER_TEXT},
+    {"code-text", FHIR_MODIFIER_TEXT},
+    {"identifier", FHIR_MODIFIER_IDENTIFIER},
+};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* What is being read. */
+typedef struct {
+    const fhir_definitions_t *defs;
+    fhir_type_set_t types; /* on which the next name is looked up */
+    base_span_t rest;      /* of the name */
+    fhir_use_t *use;
+} reading_t;
+
+static fhir_type_set_t common_to(const fhir_type_set_t *a, const fhir_type_set_t *b)
+{
+    fhir_type_set_t both;
+
+    for (size_t i = 0; i < COUNT(both.w); i++) {
+        both.w[i] = a->w[i] & b->w[i];
+    }
+    return both;
+}
+
+static void unite(fhir_type_set_t *set, const fhir_type_set_t *more)
+{
+    for (size_t i = 0; i < COUNT(set->w); i++) {
+        set->w[i] |= more->w[i];
+    }
+}
+
+static fhir_type_set_t only(const fhir_type_t *type)
+{
+    fhir_type_set_t set = {{0}};
+
+    fhir_type_set_add(&set, type);
+    return set;
+}
+
+static bool is_broken(fhir_use_t *use)
+{
+    use->kind = FHIR_USE_BROKEN;
+    return false;
+}
+
+/* Those of the set that define the parameter; the first definition of it is *parameter, and what all of them refer to is added up
+ * in *targets. */
+static fhir_type_set_t defining(const fhir_definitions_t *defs, const fhir_type_set_t *set,
+                                base_span_t name, const fhir_parameter_t **parameter,
+                                fhir_type_set_t *targets)
+{
+    fhir_type_set_t found = {{0}};
+
+    *parameter = NULL;
+    memset(targets, 0, sizeof(*targets));
+    for (unsigned i = 0; i < defs->n_types; i++) {
+        const fhir_type_t *type = &defs->types[i];
+        const fhir_parameter_t *row =
+            fhir_type_set_has(set, type) ? fhir_parameter_find(defs, type, name) : NULL;
+
+        if (row != NULL) {
+            fhir_type_set_add(&found, type);
+            *parameter = *parameter == NULL ? row : *parameter;
+            if (row->kind == FHIR_REFERENCE) {
+                unite(targets, &row->targets);
+            }
+        }
+    }
+    return found;
+}
+
+/* The hop before leads only to types that can take part in what comes. */
+static bool narrow_last(reading_t *reading, const fhir_type_set_t *types)
+{
+    fhir_use_t *use = reading->use;
+
+    if (use->n_hops > 0) {
+        use->hops[use->n_hops - 1].to = *types;
+    }
+    return !fhir_type_set_is_empty(types);
+}
+
+static fhir_hop_t *new_hop(fhir_use_t *use)
+{
+    return use->n_hops < FHIR_USE_HOPS ? &use->hops[use->n_hops++] : NULL;
+}
+
+/* "name" or "name:Type", a '.' behind it. */
+static bool read_forward(reading_t *reading, base_span_t piece)
+{
+    fhir_use_t *use = reading->use;
+    size_t colon = base_span_find(piece, ':');
+    const fhir_parameter_t *parameter;
+    fhir_type_set_t targets;
+    fhir_hop_t hop = {.name = base_span_sub(piece, 0, colon)};
+    fhir_hop_t *row;
+
+    hop.from = defining(reading->defs, &reading->types, hop.name, &parameter, &targets);
+    if (use->n_hops == 0 && parameter == NULL) {
+        return false;
+    }
+    if (parameter == NULL || !narrow_last(reading, &hop.from)) {
+        return is_broken(use);
+    }
+    if (colon < piece.n) {
+        hop.restriction = fhir_type_find(reading->defs, base_span_sub(piece, colon + 1, piece.n));
+        if (hop.restriction == NULL || !fhir_type_set_has(&targets, hop.restriction)) {
+            return is_broken(use);
+        }
+        targets = only(hop.restriction);
+    }
+    row = new_hop(use);
+    if (row == NULL || fhir_type_set_is_empty(&targets)) {
+        return is_broken(use);
+    }
+    hop.to = targets;
+    *row = hop;
+    reading->types = targets;
+    return true;
+}
+
+static base_span_t take_colon(base_span_t *rest)
+{
+    return rest->p != NULL ? base_span_split(rest, ':') : base_span_make(NULL, 0);
+}
+
+/* "_has:Type:name:" before the rest. */
+static bool read_reverse(reading_t *reading)
+{
+    fhir_use_t *use = reading->use;
+    base_span_t rest = reading->rest;
+    const fhir_parameter_t *parameter = NULL;
+    fhir_hop_t hop = {.reverse = true};
+    fhir_hop_t *row;
+
+    (void) take_colon(&rest);
+    hop.restriction = fhir_type_find(reading->defs, take_colon(&rest));
+    hop.name = take_colon(&rest);
+    if (hop.restriction != NULL && rest.n > 0) {
+        parameter = fhir_parameter_find(reading->defs, hop.restriction, hop.name);
+    }
+    if (parameter == NULL || parameter->kind != FHIR_REFERENCE) {
+        return is_broken(use);
+    }
+    hop.from = common_to(&reading->types, &parameter->targets);
+    hop.to = only(hop.restriction);
+    if (!narrow_last(reading, &hop.from) || (row = new_hop(use)) == NULL) {
+        return is_broken(use);
+    }
+    *row = hop;
+    reading->types = hop.to;
+    reading->rest = rest;
+    return true;
+}
+
+static bool read_hops(reading_t *reading)
+{
+    for (;;) {
+        size_t dot = base_span_find(reading->rest, '.');
+
+        if (base_span_starts(reading->rest, "_has:")) {
+            if (!read_reverse(reading)) {
+                return false;
+            }
+        } else if (dot < reading->rest.n) {
+            if (!read_forward(reading, base_span_sub(reading->rest, 0, dot))) {
+                return false;
+            }
+            reading->rest = base_span_sub(reading->rest, dot + 1, reading->rest.n);
+        } else {
+            return true;
+        }
+    }
+}
+
+static fhir_modifier_t modifier_of(base_span_t name)
+{
+    for (size_t i = 0; i < COUNT(modifiers); i++) {
+        if (base_span_is(name, modifiers[i].name)) {
+            return modifiers[i].modifier;
+        }
+    }
+    return FHIR_MODIFIER_OTHER;
+}
+
+static bool read_modifier(reading_t *reading, base_span_t text, const fhir_type_set_t *targets)
+{
+    fhir_use_t *use = reading->use;
+
+    use->restriction = fhir_type_find(reading->defs, text);
+    if (use->restriction != NULL) {
+        use->modifier = FHIR_MODIFIER_TYPE;
+        return fhir_type_set_has(targets, use->restriction) ? true : is_broken(use);
+    }
+    use->modifier = modifier_of(text);
+    return use->modifier != FHIR_MODIFIER_OTHER ? true : is_broken(use);
+}
+
+static bool is_reserved(base_span_t name);
+
+/* The parameter that is compared in the end. */
+static bool read_last(reading_t *reading)
+{
+    fhir_use_t *use = reading->use;
+    size_t colon = base_span_find(reading->rest, ':');
+    fhir_type_set_t targets;
+    fhir_type_set_t found;
+
+    use->name = base_span_sub(reading->rest, 0, colon);
+    found = defining(reading->defs, &reading->types, use->name, &use->parameter, &targets);
+    if (use->n_hops == 0 && use->parameter == NULL) {
+        return false;
+    }
+    if (use->parameter == NULL || !narrow_last(reading, &found) ||
+        (use->n_hops > 0 && is_reserved(use->name))) {
+        return is_broken(use);
+    }
+    return colon == reading->rest.n ||
+           read_modifier(reading, base_span_sub(reading->rest, colon + 1, reading->rest.n),
+                         &targets);
+}
+
+/* FILTER, CHAIN, HAS; UNKNOWN where the first name is none of the type's. */
+static void read_parameter(reading_t *reading, base_span_t name)
+{
+    fhir_use_t *use = reading->use;
+
+    use->kind = name.n > 0 && name.p[0] == '_' ? FHIR_USE_RESERVED : FHIR_USE_UNKNOWN;
+    reading->rest = name;
+    if (!read_hops(reading) || !read_last(reading)) {
+        return;
+    }
+    if (use->n_hops == 0) {
+        use->kind = FHIR_USE_FILTER;
+    } else {
+        use->kind = use->hops[0].reverse ? FHIR_USE_HAS : FHIR_USE_CHAIN;
+    }
+}
+
+/* What all reference parameters of the source can lead to. */
+static fhir_type_set_t all_targets(const fhir_type_t *source)
+{
+    fhir_type_set_t set = {{0}};
+
+    for (unsigned i = 0; i < source->n_parameters; i++) {
+        unite(&set, &source->parameters[i].targets);
+    }
+    for (unsigned i = 0; i < source->n_more; i++) {
+        unite(&set, &source->more[i].targets);
+    }
+    return set;
+}
+
+/* "*" and "*:*" */
+static bool read_any_source(const fhir_definitions_t *defs, base_span_t value,
+                            fhir_include_t *include)
+{
+    include->wildcard = base_span_is(value, "*") || base_span_is(value, "*:*");
+    include->returned = fhir_type_set_all(defs);
+    return include->wildcard;
+}
+
+static bool read_include(const fhir_definitions_t *defs, base_span_t value, bool reverse,
+                         fhir_include_t *include)
+{
+    base_span_t rest = value;
+    const fhir_parameter_t *parameter = NULL;
+    bool has_target;
+
+    if (value.n == 0 || read_any_source(defs, value, include)) {
+        return value.n > 0;
+    }
+    include->source = fhir_type_find(defs, take_colon(&rest));
+    include->name = take_colon(&rest);
+    has_target = rest.p != NULL;
+    include->target = has_target ? fhir_type_find(defs, rest) : NULL;
+    if (include->source == NULL || (has_target && include->target == NULL)) {
+        return false;
+    }
+    include->wildcard = base_span_is(include->name, "*");
+    if (!include->wildcard) {
+        parameter = fhir_parameter_find(defs, include->source, include->name);
+        if (parameter == NULL || parameter->kind != FHIR_REFERENCE) {
+            return false;
+        }
+    }
+    if (reverse) {
+        include->returned = only(include->source);
+    } else if (has_target) {
+        include->returned = only(include->target);
+    } else {
+        include->returned = parameter != NULL ? parameter->targets : all_targets(include->source);
+    }
+    return true;
+}
+
+static bool use_include(const fhir_definitions_t *defs, const fhir_item_t *item, fhir_use_t *use)
+{
+    bool reverse = base_span_is(item->code, "_revinclude");
+
+    if (!reverse && !base_span_is(item->code, "_include")) {
+        return false;
+    }
+    use->kind = reverse ? FHIR_USE_REVINCLUDE : FHIR_USE_INCLUDE;
+    use->include.iterate =
+        base_span_is(item->modifier, "iterate") || base_span_is(item->modifier, "recurse");
+    use->modifier = use->include.iterate ? FHIR_MODIFIER_ITERATE : FHIR_MODIFIER_NONE;
+    if (item->chained || (item->modifier.p != NULL && !use->include.iterate) ||
+        !read_include(defs, item->value, reverse, &use->include)) {
+        use->kind = FHIR_USE_BROKEN;
+    }
+    return true;
+}
+
+static fhir_result_t result_of(base_span_t name)
+{
+    for (size_t i = 0; i < COUNT(results); i++) {
+        if (base_span_is(name, results[i].name)) {
+            return results[i].result;
+        }
+    }
+    return FHIR_RESULT_NONE;
+}
+
+static fhir_special_t special_of(base_span_t name)
+{
+    for (size_t i = 0; i < COUNT(specials); i++) {
+        if (base_span_is(name, specials[i].name)) {
+            return specials[i].special;
+        }
+    }
+    return FHIR_SPECIAL_NONE;
+}
+
+static bool is_reserved(base_span_t name)
+{
+    return result_of(name) != FHIR_RESULT_NONE || special_of(name) != FHIR_SPECIAL_NONE;
+}
+
+/* What has a meaning of its own, the same on every type: plain, or it is broken. */
+static bool use_reserved(const fhir_item_t *item, fhir_use_t *use)
+{
+    use->result = result_of(item->code);
+    use->special = special_of(item->code);
+    if (use->result == FHIR_RESULT_NONE && use->special == FHIR_SPECIAL_NONE) {
+        return false;
+    }
+    use->kind = use->result != FHIR_RESULT_NONE ? FHIR_USE_RESULT : FHIR_USE_SPECIAL;
+    if (item->chained || item->modifier.p != NULL) {
+        use->kind = FHIR_USE_BROKEN;
+    }
+    return true;
+}
+
+void fhir_use_read(const fhir_definitions_t *defs, const fhir_type_t *type, const fhir_item_t *item,
+                   fhir_use_t *use)
+{
+    reading_t reading = {.defs = defs, .use = use};
+
+    memset(use, 0, sizeof(*use));
+    use->name = item->code;
+    if (fhir_query_is_page(item->name)) {
+        use->kind = FHIR_USE_PAGE;
+        return;
+    }
+    if (use_include(defs, item, use) || use_reserved(item, use)) {
+        return;
+    }
+    if (type != NULL) {
+        reading.types = only(type);
+    } else if (item->chained) {
+        reading.types = fhir_type_set_all(defs);
+    } else if (fhir_parameter_find(defs, NULL, item->code) != NULL) {
+        reading.types = fhir_type_set_all(defs);
+    }
+    read_parameter(&reading, item->name);
+}
+
+void fhir_use_sort(const fhir_definitions_t *defs, const fhir_type_t *type, base_span_t *rest,
+                   fhir_sort_t *sort)
+{
+    base_span_t text = base_span_split(rest, ',');
+
+    memset(sort, 0, sizeof(*sort));
+    sort->descending = text.n > 0 && text.p[0] == '-';
+    sort->name = base_span_sub(text, sort->descending ? 1 : 0, text.n);
+    sort->chained = base_span_find(sort->name, '.') < sort->name.n ||
+                    base_span_find(sort->name, ':') < sort->name.n;
+    if (!sort->chained) {
+        sort->parameter = fhir_parameter_find(defs, type, sort->name);
+    }
+}
+
+bool fhir_use_types(const fhir_definitions_t *defs, base_span_t value, fhir_type_set_t *types)
+{
+    base_span_t rest = value;
+
+    memset(types, 0, sizeof(*types));
+    if (value.n == 0) {
+        return false;
+    }
+    while (rest.p != NULL) {
+        const fhir_type_t *type = fhir_type_find(defs, base_span_split(&rest, ','));
+
+        if (type == NULL) {
+            return false;
+        }
+        fhir_type_set_add(types, type);
+    }
+    return true;
+}
+
+/* Whether a Patient is among what the parameter can refer to, and whether anything else is. */
+static void targets_of(const fhir_definitions_t *defs, const fhir_parameter_t *parameter,
+                       bool *patient, bool *others)
+{
+    const fhir_type_t *type = fhir_type_find(defs, BASE_SPAN("Patient"));
+    fhir_type_set_t set = only(type);
+    bool all = parameter->paths.n > 0;
+
+    *patient = fhir_type_set_has(&parameter->targets, type);
+    *others = memcmp(&set, &parameter->targets, sizeof(set)) != 0;
+    for (unsigned i = 0; i < parameter->paths.n; i++) {
+        all = all && base_span_is(base_span_of(parameter->paths.rows[i].target), "Patient");
+    }
+    /* The expression itself may say so (resolve() is Patient). */
+    *others = *others && !all;
+}
+
+static fhir_names_t names_bare(const fhir_definitions_t *defs, const fhir_use_t *use)
+{
+    bool patient;
+    bool others;
+
+    if (use->restriction != NULL) {
+        return strcmp(use->restriction->name, "Patient") == 0 ? FHIR_NAMES_PATIENT
+                                                              : FHIR_NAMES_OTHER_TYPE;
+    }
+    targets_of(defs, use->parameter, &patient, &others);
+    if (!patient) {
+        return FHIR_NAMES_OTHER_TYPE;
+    }
+    return others ? FHIR_NAMES_PERHAPS : FHIR_NAMES_PATIENT;
+}
+
+static fhir_names_t names_reference(const fhir_definitions_t *defs, const fhir_use_t *use,
+                                    const fhir_reference_t *ref, const base_span_t *bases, size_t n)
+{
+    switch (ref->kind) {
+    case FHIR_REFERENCE_BARE:
+        return names_bare(defs, use);
+    case FHIR_REFERENCE_RELATIVE:
+    case FHIR_REFERENCE_ABSOLUTE:
+        if (!fhir_reference_is_own(ref, bases, n)) {
+            return FHIR_NAMES_FOREIGN;
+        }
+        return base_span_is(ref->type, "Patient") ? FHIR_NAMES_PATIENT : FHIR_NAMES_OTHER_TYPE;
+    default:
+        return FHIR_NAMES_NOTHING;
+    }
+}
+
+static bool names_by_modifier(const fhir_use_t *use, fhir_names_t *names)
+{
+    switch (use->modifier) {
+    case FHIR_MODIFIER_NONE:
+    case FHIR_MODIFIER_TYPE:
+        return false;
+    case FHIR_MODIFIER_IDENTIFIER:
+        *names = FHIR_NAMES_IDENTIFIER;
+        return true;
+    case FHIR_MODIFIER_MISSING:
+        *names = FHIR_NAMES_MISSING;
+        return true;
+    default:
+        *names = FHIR_NAMES_BY_MODIFIER;
+        return true;
+    }
+}
+
+void fhir_use_patient(const fhir_definitions_t *defs, const fhir_use_t *use, base_span_t *rest,
+                      const base_span_t *bases, size_t n_bases, fhir_patient_value_t *value)
+{
+    fhir_reference_t ref;
+
+    memset(value, 0, sizeof(*value));
+    value->text = fhir_query_split(rest);
+    if (names_by_modifier(use, &value->names)) {
+        return;
+    }
+    fhir_reference_parse(value->text, &ref);
+    if (use->parameter->kind == FHIR_REFERENCE) {
+        value->names = names_reference(defs, use, &ref, bases, n_bases);
+    } else {
+        value->names = ref.kind == FHIR_REFERENCE_BARE ? FHIR_NAMES_PATIENT : FHIR_NAMES_NOTHING;
+    }
+    if (value->names != FHIR_NAMES_NOTHING) {
+        value->id = ref.id;
+    }
+}
