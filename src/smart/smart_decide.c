@@ -407,6 +407,160 @@ static void decide_system(decision_t *d)
     }
 }
 
+/* B6: the covers that an operation needs are true; else *missing says which is not. */
+static bool operation_granted(const decision_t *d, const smart_operation_t *row)
+{
+    const fhir_type_t *type = d->request->type;
+    smart_cover_t cover;
+    unsigned at;
+    size_t i;
+
+    for (i = 0; i < row->need_n; i++) {
+        if (row->need[i].type != NULL && strcmp(row->need[i].type, "*") == 0) {
+            if (!smart_grants_all(d->grants, row->need[i].letters)) {
+                return false;
+            }
+            continue;
+        }
+        type = row->need[i].type == NULL
+                   ? d->request->type
+                   : fhir_type_find(d->policy->definitions, base_span_of(row->need[i].type));
+        for (at = 0; at < SMART_LETTERS; at++) {
+            if ((row->need[i].letters & (1u << at)) == 0) {
+                continue;
+            }
+            if (type == NULL) {
+                return false;
+            }
+            cover = smart_grants_cover(d->grants, 1u << at, type);
+            if (!smart_cover_is_true(&cover)) {
+                return false;
+            }
+        }
+    }
+    for (at = 0; row->need_n == 0 && at < SMART_LETTERS; at++) {
+        cover = smart_grants_cover(d->grants, 1u << at, type);
+        if ((row->letters & (1u << at)) != 0 && smart_cover_is_true(&cover)) {
+            return true;
+        }
+    }
+    return row->need_n > 0;
+}
+
+/* L23: what comes back is not pinned. */
+static void check_operation(decision_t *d)
+{
+    smart_cover_t any = {0};
+
+    if (!smart_grants_each(d->grants, SMART_R | SMART_S)) {
+        any.letter = SMART_R | SMART_S;
+        oblige(d, SMART_RESPONSE, SMART_CHECK_OPERATION, &any);
+        d->verdict->check[d->verdict->check_n - 1].id = base_span_make(NULL, 0);
+    }
+    allow(d, "B6");
+}
+
+static void decide_by_scopes(decision_t *d, const smart_operation_t *row)
+{
+    unsigned letter = row->letters & (~row->letters + 1);
+    smart_cover_t cover;
+
+    if (operation_granted(d, row)) {
+        check_operation(d);
+    } else if (d->request->type == NULL || row->need_n > 0) {
+        refuse(d, BASE_SCOPE_MISSING, "B6");
+    } else {
+        cover = smart_grants_cover(d->grants, letter, d->request->type);
+        if (!smart_cover_is_empty(&cover)) {
+            refuse(d, BASE_PATIENT_INTERACTION, "B6");
+            return;
+        }
+        refuse(d, smart_grants_missing(d->grants, letter, d->request->type, &d->verdict->missing),
+               "B6");
+    }
+}
+
+/* L16: the types of the answer that are granted, unless all are; each entry is judged. */
+static void decide_everything(decision_t *d)
+{
+    smart_cover_t cover = smart_grants_cover(d->grants, SMART_R, d->request->type);
+    const fhir_definitions_t *definitions = d->policy->definitions;
+    fhir_type_set_t listed, all = fhir_type_set_all(definitions), types = {{0}};
+    smart_check_t *check;
+    unsigned i;
+
+    if (smart_cover_is_empty(&cover)) {
+        refuse_missing(d, SMART_R);
+        return;
+    }
+    if (!smart_cover_is_true(&cover) &&
+        (strcmp(d->request->type->name, "Patient") != 0 || smart_cover_is_constrained(&cover) ||
+         !smart_cover_has_patient(&cover, d->request->id))) {
+        refuse(d, names_other_patient(d, &cover) ? BASE_OTHER_PATIENT : BASE_PATIENT_INTERACTION,
+               "B6");
+        return;
+    }
+    check_operation(d);
+    if (d->verdict->check_n == 0) {
+        return;
+    }
+    if (!listed_types(d, &listed) || d->request->method == FHIR_POST) {
+        refuse(d, BASE_OPERATION_REFUSED, "L16");
+        return;
+    }
+    for (i = 0; i < definitions->n_types; i++) {
+        smart_cover_t read = smart_grants_cover(d->grants, SMART_R, &definitions->types[i]);
+        smart_cover_t search = smart_grants_cover(d->grants, SMART_S, &definitions->types[i]);
+
+        if (fhir_type_set_has(&listed, &definitions->types[i]) &&
+            (!smart_cover_is_empty(&read) || !smart_cover_is_empty(&search))) {
+            fhir_type_set_add(&types, &definitions->types[i]);
+        }
+    }
+    check = &d->verdict->check[0];
+    check->types = types;
+    if (fhir_type_set_is_empty(&types)) {
+        refuse(d, BASE_SCOPE_MISSING, "L16");
+    } else if (memcmp(&types, &all, sizeof(all)) != 0) {
+        d->verdict->obligations |= SMART_NARROW;
+    }
+}
+
+/* B6: a search in other words. Narrowing goes into the query, so Parameters in a body are for true covers; new documents need c. */
+static void decide_as_search(decision_t *d)
+{
+    smart_cover_t cover = smart_grants_cover(d->grants, SMART_S, d->request->type);
+    smart_cover_t create = smart_grants_cover(d->grants, SMART_C, d->request->type);
+    size_t at = 0;
+
+    if (d->request->method == FHIR_POST && !smart_cover_is_true(&cover)) {
+        refuse(d, smart_cover_is_empty(&cover) ? BASE_SCOPE_MISSING : BASE_OPERATION_REFUSED, "B6");
+    } else if (base_span_is(d->request->operation, "docref") && !smart_cover_is_true(&create) &&
+               (d->request->method == FHIR_POST ||
+                fhir_query_find(&d->request->query, BASE_SPAN("on-demand"), &at) != NULL)) {
+        (void) smart_grants_missing(d->grants, SMART_C, d->request->type, &d->verdict->missing);
+        refuse(d, BASE_SCOPE_MISSING, "B6");
+    } else {
+        decide_search(d);
+    }
+}
+
+static void decide_operation(decision_t *d)
+{
+    const smart_operation_t *row =
+        smart_operation_find(d->policy->operations, d->policy->operations_n, d->request);
+
+    if (row == NULL || row->kind == SMART_OPERATION_DENIED) {
+        refuse(d, BASE_OPERATION_REFUSED, "B6");
+    } else if (row->kind == SMART_OPERATION_SEARCH) {
+        decide_as_search(d);
+    } else if (row->kind == SMART_OPERATION_EVERYTHING) {
+        decide_everything(d);
+    } else {
+        decide_by_scopes(d, row);
+    }
+}
+
 static unsigned write_letter(fhir_interaction_t interaction)
 {
     switch (interaction) {
@@ -583,7 +737,7 @@ static void decide_protected(decision_t *d)
         return;
     }
     if (interaction == FHIR_OPERATION) {
-        refuse(d, BASE_OPERATION_REFUSED, "B6");
+        decide_operation(d);
         return;
     }
     for (i = 0; i < sizeof(deciders) / sizeof(deciders[0]); i++) {

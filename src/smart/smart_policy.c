@@ -13,7 +13,7 @@
         {name, values, preset, text, true}, TWO, offsetof(smart_policy_t, member), no, yes         \
     }
 
-typedef enum { NONE, TWO, VERSION, TYPES, NAMES, SCOPES, PATHS } kind_t;
+typedef enum { NONE, TWO, VERSION, TYPES, NAMES, SCOPES, PATHS, OPERATION } kind_t;
 
 /* An entry and how it is applied: TWO sets a bool by the value's name. */
 typedef struct {
@@ -43,7 +43,7 @@ static const row_t rows[] = {
     LATER("update_create", "on | off", "on", "update of a missing id creates it (B2 row 3)"),
     LATER("unversioned", "refuse | allow", "refuse", "a checked write when the stored resource has no version (L13)"),
     LATER("export_group_scope", "require | ignore", "require", "scopes asked of a Group export (B8)"),
-    LATER("operation", "<name> [system|type|instance] [<Type>...] [get|post] <scopes> | deny", "none", "scopes an operation needs (B6)"),
+    {{"operation", "<name> [system|type|instance] [<Type>...] [get|post] <Type>.<letters> ... | deny", "none", "the scopes that an operation needs, each without a condition, T being the type of the request; may be repeated (B6)", true}, OPERATION, 0, NULL, NULL},
     LATER("search_parameter", "<Type> <name> <kind> <path>", "spec data, US Core", "parameters the server has beyond the standard (C1)"),
     {{"page_parameter", "<name> ...", "built-in list", "more parameters of the server's page links; a request with one is a page, judged by what comes back (C1, L20)", true}, NAMES, 0, NULL, NULL},
     {{"ceiling", "<scope> ...", "none", "every token is cut down to these: what a scope grants beyond all of them is not granted", true}, SCOPES, 0, NULL, NULL},
@@ -246,6 +246,30 @@ static bool set_public(smart_policy_t *policy, const base_span_t *argv, size_t a
            fail(error, size, "no memory for \"public\"");
 }
 
+#define OPERATIONS_MAX ((size_t) 128)
+
+static bool add_operation(smart_policy_t *policy, const base_span_t *argv, size_t argc,
+                          base_arena_t *arena, char *error, size_t size)
+{
+    smart_operation_t *operations =
+        policy->operations_n == OPERATIONS_MAX
+            ? NULL
+            : base_arena_array(arena, policy->operations_n + 1, sizeof(*operations));
+
+    if (operations == NULL) {
+        return fail(error, size, "too many \"operation\" entries");
+    }
+    if (policy->operations_n > 0) {
+        memcpy(operations, policy->operations, policy->operations_n * sizeof(*operations));
+    }
+    if (!smart_operation_read(argv, argc, arena, &operations[policy->operations_n], error, size)) {
+        return false;
+    }
+    policy->operations = operations;
+    policy->operations_n++;
+    return true;
+}
+
 static bool set_types(smart_policy_t *policy, const base_span_t *argv, size_t argc,
                       base_arena_t *arena, char *error, size_t size)
 {
@@ -259,8 +283,11 @@ typedef bool (*setter_pt)(smart_policy_t *policy, const base_span_t *argv, size_
 /* Of the entries that take lists. */
 static setter_pt setter_of(kind_t kind)
 {
-    static const setter_pt setters[] = {
-        [TYPES] = set_types, [NAMES] = set_pages, [SCOPES] = set_ceiling, [PATHS] = set_public};
+    static const setter_pt setters[] = {[TYPES] = set_types,
+                                        [NAMES] = set_pages,
+                                        [SCOPES] = set_ceiling,
+                                        [PATHS] = set_public,
+                                        [OPERATION] = add_operation};
 
     return setters[kind];
 }
@@ -292,7 +319,7 @@ bool smart_policy_set(smart_policy_t *policy, const base_span_t *argv, size_t ar
     if (!row->entry.supported) {
         return fail(error, size, "\"%s\" is not supported yet", row->entry.name);
     }
-    if ((policy->_seen & bit) != 0) {
+    if ((policy->_seen & bit) != 0 && row->kind != OPERATION) {
         return fail(error, size, "\"%s\" is duplicate", row->entry.name);
     }
     if (argc < 2 || (argc > 2 && setter_of(row->kind) == NULL)) {
@@ -355,13 +382,53 @@ static bool ceiling_fits(const smart_policy_t *policy, char *error, size_t size)
     return true;
 }
 
+static bool is_type(const smart_policy_t *policy, base_span_t name)
+{
+    return base_span_is(name, "*") || fhir_type_find(policy->definitions, name) != NULL;
+}
+
+static bool operation_fits(const smart_policy_t *policy, const smart_operation_t *operation,
+                           base_span_t *unknown)
+{
+    base_span_t rest = base_span_of(operation->types);
+    size_t i;
+
+    while (rest.p != NULL) {
+        *unknown = base_span_split(&rest, ' ');
+        if (!is_type(policy, *unknown)) {
+            return false;
+        }
+    }
+    for (i = 0; i < operation->need_n; i++) {
+        *unknown = base_span_of(operation->need[i].type);
+        if (unknown->p != NULL && !is_type(policy, *unknown)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool operations_fit(const smart_policy_t *policy, char *error, size_t size)
+{
+    base_span_t unknown;
+    size_t i;
+
+    for (i = 0; i < policy->operations_n; i++) {
+        if (!operation_fits(policy, &policy->operations[i], &unknown)) {
+            return fail(error, size, "\"operation\": unknown type \"%.*s\" in FHIR %s",
+                        length(unknown), (const char *) unknown.p, policy->definitions->name);
+        }
+    }
+    return true;
+}
+
 bool smart_policy_finish(smart_policy_t *policy, char *error, size_t size)
 {
     const base_span_t *types = policy->_shared_types;
     size_t i;
 
     preset_types(policy);
-    if (!ceiling_fits(policy, error, size)) {
+    if (!ceiling_fits(policy, error, size) || !operations_fit(policy, error, size)) {
         return false;
     }
     if (policy->_shared_types_n > 0 && !is_edit(types[0])) {

@@ -9,6 +9,7 @@
 
 #include "base/base_arena.h"
 #include "fhir/fhir_definitions.h"
+#include "smart/smart_operation.h"
 #include "smart/smart_scope.h"
 
 typedef struct {
@@ -28,6 +29,8 @@ typedef struct {
     size_t ceiling_n;
     const base_span_t *public_paths; /* below the base, without slashes around */
     size_t public_paths_n;
+    const smart_operation_t *operations; /* beside the defaults of smart_operation */
+    size_t operations_n;
 
     /* made by smart_policy_finish */
     fhir_type_set_t shared;  /* by type scope alone under patient/ (D8) */

@@ -230,7 +230,7 @@ static bool entry_holds(judging_t *judging, const fhir_bundle_entry_t *entry, bo
     if (entry->resource.to <= entry->resource.from || entry->facts.type == NULL) {
         return false;
     }
-    if (!included || check->kind == SMART_CHECK_PAGE) {
+    if (!included || check->kind == SMART_CHECK_PAGE || check->kind == SMART_CHECK_OPERATION) {
         return is_expected(check, &entry->facts) && holds(judging, check->letters, &entry->facts);
     }
     if (fhir_type_set_has(&check->included, entry->facts.type)) {
@@ -310,7 +310,8 @@ static bool counts_blindly(const judging_t *judging, const fhir_bundle_t *bundle
 
 static bool type_fits(smart_check_kind_t kind, base_span_t type)
 {
-    return (kind != SMART_CHECK_HISTORY && base_span_is(type, "searchset")) ||
+    return kind == SMART_CHECK_OPERATION ||
+           (kind != SMART_CHECK_HISTORY && base_span_is(type, "searchset")) ||
            (kind != SMART_CHECK_SEARCHSET && base_span_is(type, "history"));
 }
 
@@ -423,7 +424,8 @@ static bool start_provenances(judging_t *judging)
     const fhir_type_t *type = fhir_type_find(judging->definitions, BASE_SPAN("Provenance"));
     smart_cover_t read, search;
 
-    if (type == NULL || (!judging->check->includes && judging->check->kind != SMART_CHECK_PAGE)) {
+    if (type == NULL || (!judging->check->includes && judging->check->kind != SMART_CHECK_PAGE &&
+                         judging->check->kind != SMART_CHECK_OPERATION)) {
         return true;
     }
     read = smart_grants_cover(judging->check->grants, SMART_R, type);
@@ -451,6 +453,42 @@ static base_reason_t judge_searchset(judging_t *judging, base_span_t body)
         reason = judge_bundle_end(judging, &bundle, body, matches);
     }
     return reason == BASE_OK && judging->undecided > 0 ? judge_provenances(judging, body) : reason;
+}
+
+/* B6: Parameters hold resources under names that no lens looks at; with none of them they are values. */
+static base_reason_t judge_parameters(judging_t *judging, base_span_t body)
+{
+    base_json_event_t event;
+    base_json_t js;
+    bool plain = true;
+
+    base_json_init(&js, BASE_JSON_STRICT, BASE_JSON_DEPTH_MAX, judging->hashes, HASHES_MAX);
+    while ((event = base_json_next(&js, &body)) != BASE_JSON_ERROR && event != BASE_JSON_MORE) {
+        /* a name that comes in parts has escapes: nobody spells `resource` so but to hide it */
+        plain =
+            plain && !(event == BASE_JSON_KEY && (!js.last || base_span_is(js.text, "resource")));
+    }
+    if (event == BASE_JSON_ERROR || base_json_finish(&js) != BASE_OK) {
+        return BASE_ANSWER_BROKEN;
+    }
+    return plain ? BASE_OK : BASE_ANSWER_UNCOVERED;
+}
+
+static base_reason_t judge_operation(judging_t *judging, base_span_t body)
+{
+    fhir_facts_t facts;
+    base_reason_t reason = read_resource(judging, body, &facts);
+
+    if (reason != BASE_OK || is_outcome(&facts)) {
+        return reason;
+    }
+    if (base_span_is(fhir_text_span(&facts.type_name), "Bundle")) {
+        return judge_searchset(judging, body);
+    }
+    if (base_span_is(fhir_text_span(&facts.type_name), "Parameters")) {
+        return judge_parameters(judging, body);
+    }
+    return holds(judging, judging->check->letters, &facts) ? BASE_OK : BASE_ANSWER_UNCOVERED;
 }
 
 static base_reason_t judge_outcome(judging_t *judging, base_span_t body)
@@ -484,8 +522,9 @@ static base_reason_t judge_by(smart_review_t *review, const smart_check_t *check
     } else {
         reason = check->kind == SMART_CHECK_INSTANCE
                      ? judge_instance(&judging, review->_policy, body)
-                 : check->kind == SMART_CHECK_NONE ? BASE_INTERNAL
-                                                   : judge_searchset(&judging, body);
+                 : check->kind == SMART_CHECK_NONE      ? BASE_INTERNAL
+                 : check->kind == SMART_CHECK_OPERATION ? judge_operation(&judging, body)
+                                                        : judge_searchset(&judging, body);
     }
     return judging.no_memory ? BASE_NO_MEMORY : reason;
 }

@@ -196,7 +196,11 @@ static void policies(void)
     refused_entry("ceiling patient/*.rs system/Foo.rs", "unknown type");
     refused_entry("public /ValueSet", "no path below the base");
     refused_entry("public ValueSet?x", "no path below the base");
-    refused_entry("operation $x deny", "not supported yet");
+    refused_entry("operation $x", "takes");
+    refused_entry("operation $x T.r deny", "takes");
+    refused_entry("operation $x T.sr", "takes");
+    refused_entry("operation $x Foo deny", "unknown type");
+    refused_entry("operation $x Foo.r", "unknown type");
     stage_open(&s);
     ok(stage_policy(&s, "membership strict"), "once");
     ok(!stage_policy(&s, "membership strict"), "but not twice: %s", s.error);

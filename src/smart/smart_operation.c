@@ -1,0 +1,189 @@
+#include "smart/smart_operation.h"
+
+#include "smart/smart_scope.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SYSTEM   (1u << FHIR_LEVEL_SYSTEM)
+#define TYPE     (1u << FHIR_LEVEL_TYPE)
+#define INSTANCE (1u << FHIR_LEVEL_INSTANCE)
+#define ANY      (FHIR_GET | FHIR_POST)
+
+#define ROW(name, levels, types, kind, letters)                                                    \
+    {                                                                                              \
+        name, levels, types, ANY, SMART_OPERATION_##kind, letters, {{NULL, 0}}, 0                  \
+    }
+
+/* clang-format off */
+static const smart_operation_t defaults[] = {
+    ROW("everything",        INSTANCE,        "Patient Encounter EpisodeOfCare", EVERYTHING, SMART_R),
+    ROW("everything",        TYPE,            "Patient", SCOPES, SMART_S),
+    ROW("lastn",             TYPE,            "Observation", SEARCH, SMART_S),
+    ROW("docref",            TYPE,            "DocumentReference", SEARCH, SMART_S),
+    ROW("stats",             TYPE,            "Observation", SCOPES, SMART_S),
+    ROW("match",             TYPE,            "Patient", SCOPES, SMART_S),
+    ROW("find",              TYPE,            "List", SCOPES, SMART_S),
+    ROW("validate",          TYPE,            NULL, SCOPES, SMART_C | SMART_U),
+    ROW("validate",          INSTANCE,        NULL, SCOPES, SMART_R),
+    ROW("meta",              INSTANCE,        NULL, SCOPES, SMART_R),
+    ROW("expand",            TYPE | INSTANCE, "ValueSet", SCOPES, SMART_R | SMART_S),
+    ROW("validate-code",     TYPE | INSTANCE, "ValueSet CodeSystem", SCOPES, SMART_R | SMART_S),
+    ROW("lookup",            TYPE | INSTANCE, "CodeSystem", SCOPES, SMART_R | SMART_S),
+    ROW("subsumes",          TYPE | INSTANCE, "CodeSystem", SCOPES, SMART_R | SMART_S),
+    ROW("find-matches",      TYPE | INSTANCE, "CodeSystem", SCOPES, SMART_R | SMART_S),
+    ROW("translate",         TYPE | INSTANCE, "ConceptMap", SCOPES, SMART_R | SMART_S),
+    ROW("preferred-id",      TYPE | INSTANCE, "NamingSystem", SCOPES, SMART_R | SMART_S),
+    ROW("translate-id",      TYPE | INSTANCE, "NamingSystem", SCOPES, SMART_R | SMART_S),
+    ROW("data-requirements", INSTANCE,        "ActivityDefinition Library Measure PlanDefinition", SCOPES, SMART_R),
+    ROW("questionnaire",     INSTANCE,        "StructureDefinition", SCOPES, SMART_R),
+};
+/* clang-format on */
+
+static bool in_words(const char *words, base_span_t word)
+{
+    base_span_t rest = base_span_of(words);
+
+    while (rest.p != NULL) {
+        if (base_span_eq(base_span_split(&rest, ' '), word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool fits(const smart_operation_t *row, const fhir_request_t *request)
+{
+    unsigned method = request->head ? FHIR_GET : request->method;
+
+    if (!base_span_is(request->operation, row->name) || (row->methods & method) == 0 ||
+        (row->levels & (1u << request->level)) == 0) {
+        return false;
+    }
+    return row->types == NULL ||
+           (request->type != NULL && in_words(row->types, base_span_of(request->type->name)));
+}
+
+const smart_operation_t *smart_operation_find(const smart_operation_t *more, size_t n,
+                                              const fhir_request_t *request)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if (fits(&more[i], request)) {
+            return &more[i];
+        }
+    }
+    for (i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+        if (fits(&defaults[i], request)) {
+            return &defaults[i];
+        }
+    }
+    return NULL;
+}
+
+/* "T.rs", "Observation.r", "*.s": parsed as a scope of system/ would be. */
+static bool read_need(base_span_t text, base_arena_t *arena, smart_operation_need_t *need)
+{
+    char memory[128];
+    smart_scope_t scope;
+    base_span_t type;
+    int n = text.n < 100 ? snprintf(memory, sizeof(memory), "system/%.*s", (int) text.n,
+                                    (const char *) text.p)
+                         : 0;
+
+    smart_scope_parse(base_span_make(memory, (size_t) n), &scope);
+    if (n <= 0 || scope.state != SMART_SCOPE_GOOD || scope.constraint.p != NULL) {
+        return false;
+    }
+    need->letters = scope.letters;
+    if (base_span_is(scope.type, "T")) {
+        need->type = NULL;
+        return true;
+    }
+    type = base_arena_copy(arena, scope.type);
+    need->type = (const char *) type.p;
+    return type.p != NULL;
+}
+
+static bool read_level(base_span_t word, unsigned *levels)
+{
+    static const struct {
+        const char *word;
+        unsigned level;
+    } words[] = {{"system", SYSTEM}, {"type", TYPE}, {"instance", INSTANCE}};
+    size_t i;
+
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (base_span_is(word, words[i].word)) {
+            *levels |= words[i].level;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool add_type(base_span_t word, base_arena_t *arena, smart_operation_t *operation)
+{
+    size_t before = operation->types == NULL ? 0 : strlen(operation->types) + 1;
+    char *text = base_arena_alloc(arena, before + word.n + 1);
+
+    if (text == NULL || word.n == 0 || word.p[0] < 'A' || word.p[0] > 'Z') {
+        return false;
+    }
+    if (before > 0) {
+        memcpy(text, operation->types, before - 1);
+        text[before - 1] = ' ';
+    }
+    memcpy(text + before, word.p, word.n);
+    operation->types = text;
+    return true;
+}
+
+static bool read_word(base_span_t word, base_arena_t *arena, smart_operation_t *operation)
+{
+    if (read_level(word, &operation->levels)) {
+        return true;
+    }
+    if (base_span_is(word, "get") || base_span_is(word, "post")) {
+        operation->methods |= base_span_is(word, "get") ? FHIR_GET : FHIR_POST;
+        return true;
+    }
+    if (base_span_is(word, "deny")) {
+        operation->kind = SMART_OPERATION_DENIED;
+        return true;
+    }
+    if (base_span_find(word, '.') == word.n) {
+        return add_type(word, arena, operation);
+    }
+    return operation->need_n < SMART_OPERATION_NEEDS &&
+           read_need(word, arena, &operation->need[operation->need_n++]);
+}
+
+bool smart_operation_read(const base_span_t *argv, size_t argc, base_arena_t *arena,
+                          smart_operation_t *operation, char *error, size_t size)
+{
+    base_span_t name = argv[0];
+    bool good = argc > 1;
+    size_t i;
+
+    memset(operation, 0, sizeof(*operation));
+    operation->kind = SMART_OPERATION_SCOPES;
+    if (name.n > 1 && name.p[0] == '$') {
+        name = base_span_sub(name, 1, name.n);
+    }
+    operation->name = (const char *) base_arena_copy(arena, name).p;
+    for (i = 1; good && i < argc; i++) {
+        good = read_word(argv[i], arena, operation);
+    }
+    if (!good || operation->name == NULL ||
+        (operation->kind == SMART_OPERATION_DENIED) == (operation->need_n > 0)) {
+        (void) snprintf(error, size,
+                        "\"operation\" takes: <name> [system|type|instance] [<Type> ...] "
+                        "[get|post] <Type>.<letters> ... | deny");
+        return false;
+    }
+    operation->levels = operation->levels == 0 ? SYSTEM | TYPE | INSTANCE : operation->levels;
+    operation->methods = operation->methods == 0 ? ANY : operation->methods;
+    return true;
+}

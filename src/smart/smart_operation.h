@@ -1,0 +1,49 @@
+/*
+ * smart_operation: which scopes an operation needs (RULES B6, B7, B12, B13). SMART defines none; this table and the policy entry
+ * `operation` do. What has no row is refused.
+ */
+
+#ifndef SMART_OPERATION_H
+#define SMART_OPERATION_H
+
+#include "base/base_arena.h"
+#include "fhir/fhir_request.h"
+
+typedef enum {
+    SMART_OPERATION_DENIED,
+    SMART_OPERATION_SCOPES,    /* true covers of `letters` on the type, any of them, or of `need` */
+    SMART_OPERATION_SEARCH,    /* decided as a search of the type: $lastn, $docref */
+    SMART_OPERATION_EVERYTHING /* r on the instance, r or s on what comes back (L16) */
+} smart_operation_kind_t;
+
+#define SMART_OPERATION_NEEDS 8
+
+/* One scope that an operation of the policy needs. */
+typedef struct {
+    const char *type; /* NULL: the type of the request; "*": every type */
+    unsigned letters; /* all of them */
+} smart_operation_need_t;
+
+typedef struct {
+    const char *name;
+    unsigned levels;   /* bits 1 << fhir_level_t */
+    const char *types; /* separated by spaces; NULL: any */
+    unsigned methods;
+    smart_operation_kind_t kind;
+    unsigned letters; /* any of them, on the type */
+    smart_operation_need_t need[SMART_OPERATION_NEEDS];
+    size_t need_n; /* 0: `letters` says it */
+} smart_operation_t;
+
+/* The row that fits the request: first of `more` (the policy's), then of the defaults; NULL: none. */
+const smart_operation_t *smart_operation_find(const smart_operation_t *more, size_t n,
+                                              const fhir_request_t *request);
+
+/*
+ * Reads an entry: `<name> [system|type|instance] [<Type> ...] [get|post] <scopes> | deny`. A scope is <Type>.<letters>, `T` standing for the
+ * type of the request and `*` for every type: "T.r", "Observation.rs". False with `error` when it is none.
+ */
+bool smart_operation_read(const base_span_t *argv, size_t argc, base_arena_t *arena,
+                          smart_operation_t *operation, char *error, size_t size);
+
+#endif

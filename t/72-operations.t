@@ -1,0 +1,71 @@
+# Operations: what is asked, and what of the answer is released (RULES B6, L16, L23).
+
+use strict;
+use warnings;
+use lib 't/lib';
+use Smart::Test;
+
+my $base   = 'https://fhir.example.org/r4';
+my $issuer = issuer(audience => $base);
+
+sub resource { my ($type, $id, %more) = @_; return { resourceType => $type, id => $id, %more } }
+sub of       { my ($patient) = @_; return (subject => { reference => "Patient/$patient" }) }
+sub bundle   { return { json => { resourceType => 'Bundle', type => 'searchset', entry => [ map { { resource => $_ } } @_ ] } } }
+
+my $up = upstream(
+    qr{^GET /fhir/Patient/p1/\$everything$} => sub {
+        return bundle(resource('Patient', 'p1'), resource('Observation', 'o1', of($_[0]->query =~ /_since=foreign/ ? 'p2' : 'p1')));
+    },
+    qr{^GET /fhir/Observation/\$lastn$} => bundle(resource('Observation', 'o1', of('p1'))),
+    qr{^GET /fhir/ValueSet/\$expand$} => sub {
+        my ($url) = $_[0]->query =~ /url=(\w+)/;
+        return { json => $url eq 'set' ? resource('ValueSet', 'v') : $url eq 'parameters' ? resource('Parameters', 'p', parameter => [ { name => 'result', valueBoolean => \1 } ])
+            : $url eq 'hidden' ? resource('Parameters', 'p', parameter => [ { name => 'x', resource => resource('Patient', 'p9') } ])
+            : $url eq 'outcome' ? { resourceType => 'OperationOutcome', issue => [] } : resource('Patient', 'p9') };
+    },
+    qr{^GET /fhir/ValueSet/\$score$} => { json => resource('ValueSet', 'v') },
+);
+my $nginx = nginx(vars => { UPSTREAM => $up->port, ISSUER => $issuer->uri }, conf => <<"EOC");
+    smart_issuer hospital { uri %%ISSUER%%; audience $base; }
+    smart_policy score { operation \$score ValueSet type get T.r; operation \$expand deny; ceiling patient/*.rs; public Questionnaire; }
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        location /r4    { smart hospital; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
+        location /score { smart hospital policy=score; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
+    }
+EOC
+
+my $patient = $issuer->token(scope => 'patient/Patient.r patient/Observation.rs patient/ValueSet.r', patient => 'p1');
+
+sub get  { my ($path, $token) = @_; $up->clear; return $nginx->get($path, bearer => $token) }
+sub sent { return $up->last ? $up->last->query : 'nothing' }
+
+is(get('/r4/Patient/p1/$everything?_since=2020', $patient)->status, 200, '$everything of the own patient');
+is(sent(), '_since=2020&_type=Observation%2CPatient%2CValueSet', 'of what is granted (L16)');
+outcome_is(get('/r4/Patient/p1/$everything?_since=foreign', $patient), 502, 'processing', 'each entry is judged');
+for my $path ('Patient/p2/$everything', 'Patient/$everything', 'Observation/$stats', 'Observation/o1/$meta', 'Patient/p1/$nobody-knows', '$export') {
+    my $r = get("/r4/$path", $patient);
+    is($r->status, 403, "$path is refused");
+    unlike($r->raw, qr/p2/, 'and says nothing');
+}
+upstream_got($up, 0, 'nothing was sent');
+
+is(get('/r4/Observation/$lastn?max=1', $patient)->status, 200, '$lastn');
+is(sent(), 'max=1&patient=p1', 'is a search, narrowed');
+
+is(get("/r4/ValueSet/\$expand?url=$_", $patient)->status, 200, "\$expand: $_") for qw(set parameters outcome);
+for my $url (qw(hidden patient)) {
+    my $r = get("/r4/ValueSet/\$expand?url=$url", $patient);
+    outcome_is($r, 502, 'processing', "\$expand: $url");
+    unlike($r->raw, qr/p9/, 'nothing of it passes');
+}
+
+is(get('/score/ValueSet/$score', $patient)->status, 200, "an operator's operation");
+outcome_is(get('/r4/ValueSet/$score', $patient), 403, 'not-supported', 'elsewhere unknown');
+outcome_is(get('/score/ValueSet/$expand?url=set', $patient), 403, 'not-supported', 'one that the operator denies');
+outcome_is(get('/score/ValueSet/$score', $issuer->token(scope => 'system/*.rs')), 403, 'forbidden', 'above the ceiling');
+isnt(get('/score/Questionnaire', undef)->status, 401, 'a public path');
+is(sent(), undef, 'is sent as it came');
+is(get('/score/Questionnaire/1', undef)->status, 401, 'and nothing below it');
+
+done_testing();
