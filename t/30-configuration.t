@@ -64,7 +64,7 @@ my @bad = (
     "smart_policy p { membership loose; } " . r4() => qr/membership/,
     "smart_policy p { membership strict; membership formal; } " . r4() => qr/membership/,
     "smart_policy p { } smart_policy p { } " . r4() => qr/duplicate policy "p"/,
-    "smart_policy p { history own; } " . r4() => qr/history/,
+    "smart_policy p { history sometimes; } " . r4() => qr/history/,
     "smart_policy p { smart hospital; } " . r4() => qr/smart/,
 );
 my @good = (

@@ -59,6 +59,8 @@ static ngx_int_t ngx_http_smart_keeper_load(ngx_http_smart_keeper_t *keeper,
 static void ngx_http_smart_keeper_file(ngx_http_smart_keeper_t *keeper);
 static ngx_int_t ngx_http_smart_keeper_file_read(
     ngx_http_smart_keeper_t *keeper, ngx_pool_t *pool);
+static void ngx_http_smart_keeper_ask(oauth_document_t *metadata,
+    oauth_document_t *keys, void *data);
 static void ngx_http_smart_keeper_miss(oauth_document_t *metadata,
     oauth_document_t *keys, void *data);
 
@@ -233,6 +235,7 @@ ngx_int_t
 ngx_http_smart_issuer_cold(ngx_http_request_t *r,
     ngx_http_smart_issuer_t *issuer, base_reason_t *reason)
 {
+    ngx_uint_t                   due;
     ngx_http_smart_keeper_t     *keeper;
     ngx_http_smart_zone_view_t   view;
 
@@ -261,7 +264,13 @@ ngx_http_smart_issuer_cold(ngx_http_request_t *r,
         && !oauth_document_due(&view.keys, ngx_current_msec)
         && !oauth_document_usable(&view.keys, ngx_current_msec))
     {
-        return NGX_DECLINED;
+        due = 0;
+
+        (void) ngx_http_smart_zone_change(keeper->zone, issuer->digest,
+                                          ngx_http_smart_keeper_ask, &due);
+        if (!due) {
+            return NGX_DECLINED;
+        }
     }
 
     ngx_http_smart_keeper_again(keeper, 0);
@@ -362,6 +371,16 @@ ngx_http_smart_issuer_miss(ngx_http_request_t *r,
         *reason = BASE_KEYS_UNAVAILABLE;
         return NGX_DECLINED;
     }
+}
+
+
+static void
+ngx_http_smart_keeper_ask(oauth_document_t *metadata, oauth_document_t *keys,
+    void *data)
+{
+    ngx_uint_t *due = data;
+
+    *due = oauth_document_ask(keys, ngx_current_msec);
 }
 
 

@@ -11,6 +11,14 @@ bool oauth_document_due(const oauth_document_t *doc, uint64_t now)
     return doc->wanted != 0 || now >= doc->due_at;
 }
 
+bool oauth_document_ask(oauth_document_t *doc, uint64_t now)
+{
+    if (!oauth_document_usable(doc, now) && now >= doc->failed_at + OAUTH_DOCUMENT_ASK) {
+        doc->wanted = 1;
+    }
+    return oauth_document_due(doc, now);
+}
+
 bool oauth_document_usable(const oauth_document_t *doc, uint64_t now)
 {
     return doc->generation != 0 && now < doc->stale_until;
@@ -62,6 +70,7 @@ void oauth_document_failed(oauth_document_t *doc, uint64_t now, base_reason_t re
         doc->failures++;
     }
     doc->attempts++;
+    doc->failed_at = now;
     doc->reason = (uint32_t) reason;
     doc->wanted = 0;
     doc->due_at = now + wait + wait / 5 * bounded(jitter) / OAUTH_DOCUMENT_JITTER;

@@ -14,6 +14,9 @@
 #include "base/base_reason.h"
 #include "base/base_span.h"
 
+/* Milliseconds between two retries that somebody waits for. */
+#define OAUTH_DOCUMENT_ASK 2000
+
 #define OAUTH_DOCUMENT_JITTER 1000
 
 /* What an issuer's server does not say otherwise: seconds a document without Cache-Control is fresh, before clamping. */
@@ -31,6 +34,7 @@ typedef struct {
 typedef struct {
     uint64_t generation; /* changes of content so far; 0: never fetched */
     uint64_t fetched_at; /* last success, 304 included */
+    uint64_t failed_at;  /* last failure */
     uint64_t due_at;     /* when the next regular fetch, or retry, may start */
     uint64_t fresh_until;
     uint64_t stale_until;
@@ -49,6 +53,12 @@ typedef enum {
 
 /* True when a fetch should start. */
 bool oauth_document_due(const oauth_document_t *doc, uint64_t now);
+
+/*
+ * Somebody waits for a document that is not usable: a retry may start before the backoff is over, once in OAUTH_DOCUMENT_ASK milliseconds, so that an
+ * issuer that is back is seen at once. True when a fetch is due now.
+ */
+bool oauth_document_ask(oauth_document_t *doc, uint64_t now);
 
 /* True while what was fetched may be used. */
 bool oauth_document_usable(const oauth_document_t *doc, uint64_t now);

@@ -226,9 +226,28 @@ static void test_restored(void)
     is_int(doc.fresh_until - NOW, 24 * HOUR, "restored: nor fresh for longer");
 }
 
+static void test_asked(void)
+{
+    oauth_document_t doc = never;
+    int i;
+
+    oauth_document_fetched(&doc, &rules, NOW, 60, 0, true);
+    for (i = 0; i < 8; i++) {
+        oauth_document_failed(&doc, NOW + 50 * SECOND, BASE_KEYS_UNAVAILABLE, 0);
+    }
+    ok(!oauth_document_ask(&doc, NOW + 59 * SECOND), "asked while usable: the backoff holds");
+    oauth_document_failed(&doc, NOW + 2 * HOUR, BASE_KEYS_UNAVAILABLE, 0);
+    ok(!oauth_document_ask(&doc, NOW + 2 * HOUR + 1999), "asked too soon: the backoff holds");
+    ok(!oauth_document_due(&doc, NOW + 2 * HOUR + 2 * SECOND), "not due by itself");
+    ok(oauth_document_ask(&doc, NOW + 2 * HOUR + 2 * SECOND), "asked: before the backoff is over");
+    oauth_document_failed(&doc, NOW + 2 * HOUR + 3 * SECOND, BASE_KEYS_UNAVAILABLE, 0);
+    ok(!oauth_document_ask(&doc, NOW + 2 * HOUR + 4 * SECOND), "in vain: not at once again");
+}
+
 int main(void)
 {
     UNIT_BEGIN();
+    test_asked();
     test_restored();
     test_start();
     test_life();
