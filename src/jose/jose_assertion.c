@@ -25,8 +25,9 @@ static const struct {
 /* An encrypted key is an error, not a question to a terminal. */
 static int no_passphrase(char *buffer, int size, int writing, void *data)
 {
-    (void) buffer;
-    (void) size;
+    if (size > 0) {
+        buffer[0] = '\0';
+    }
     (void) writing;
     (void) data;
     return -1;
