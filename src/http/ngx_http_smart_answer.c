@@ -42,6 +42,10 @@ ngx_http_smart_deny(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     ctx->reason = reason;
     ctx->state = NGX_HTTP_SMART_DENIED;
 
+    if (ctx->verdict.reason != reason) {
+        ctx->verdict.rule = smart_verdict_rule(reason);
+    }
+
     ngx_http_smart_log_denial(r, ctx, reason);
     ngx_http_smart_answer_discard(r);
 

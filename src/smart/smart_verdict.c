@@ -2,6 +2,29 @@
 
 #include <string.h>
 
+/* RULES H. */
+static const char *const rules[BASE_REASON_COUNT] = {
+    [BASE_NO_CREDENTIALS] = "H2",       [BASE_CREDENTIALS_SYNTAX] = "H2",
+    [BASE_CREDENTIALS_REPEATED] = "H2", [BASE_CREDENTIALS_IN_QUERY] = "H2",
+    [BASE_TOKEN_TOO_LARGE] = "H3",      [BASE_TOKEN_MALFORMED] = "H3",
+    [BASE_TOKEN_OPAQUE] = "H8",         [BASE_TOKEN_HEADER] = "H3",
+    [BASE_TOKEN_ALGORITHM] = "H3",      [BASE_TOKEN_TYPE] = "H5",
+    [BASE_TOKEN_KEY_UNKNOWN] = "H3",    [BASE_TOKEN_SIGNATURE] = "H3",
+    [BASE_TOKEN_CLAIMS] = "H4",         [BASE_TOKEN_ISSUER] = "H4",
+    [BASE_TOKEN_AUDIENCE] = "H4",       [BASE_TOKEN_EXPIRED] = "H4",
+    [BASE_TOKEN_NOT_YET_VALID] = "H4",  [BASE_TOKEN_TOO_OLD] = "H7",
+    [BASE_TOKEN_KIND] = "H5",           [BASE_TOKEN_BOUND] = "H10",
+    [BASE_TOKEN_SCOPES] = "L26",        [BASE_TOKEN_INACTIVE] = "H8",
+    [BASE_KEYS_UNAVAILABLE] = "G7",
+};
+
+const char *smart_verdict_rule(base_reason_t reason)
+{
+    const char *rule = (unsigned) reason < BASE_REASON_COUNT ? rules[reason] : NULL;
+
+    return rule != NULL ? rule : "L";
+}
+
 void smart_verdict_init(smart_verdict_t *verdict)
 {
     memset(verdict, 0, sizeof(*verdict));

@@ -67,6 +67,9 @@ typedef struct {
     size_t check_n;
 } smart_verdict_t;
 
+/* The rule behind a reason that was found before anything could be decided: credentials, tokens, keys. "L" for all others; never NULL. */
+const char *smart_verdict_rule(base_reason_t reason);
+
 /* A verdict that allows nothing yet: reason BASE_INTERNAL, so that a forgotten decision refuses. */
 void smart_verdict_init(smart_verdict_t *verdict);
 
