@@ -91,7 +91,7 @@ export const requests = [
   { who: 'clinician', put: '/Condition/ada-cond-1', content: changedCondition, status: 403, tells: 'no scope for this type' },
 
   { who: 'backend', get: '/Encounter?_count=5', status: 200, tells: 'system/ scopes: all patients', check: severalPatients },
-  { who: 'backend', get: '/Patient/ada/$everything', status: 403, tells: 'an operation: refused until it is enforced' },
-  { who: 'backend', get: '/Observation?_include=Observation:subject', status: 403, tells: 'an include: refused until it is enforced' },
+  { who: 'backend', get: '/Observation?_include=Observation:subject', status: 200, tells: 'an include of a type that it is granted', check: severalPatients },
+  { who: 'backend', get: '/Patient/ada/$frobnicate', status: 403, tells: 'an operation that nobody has allowed' },
   { who: 'backend', post: '', content: transaction, status: 403, tells: 'a transaction: refused until it is enforced' },
 ];
