@@ -486,6 +486,7 @@ static void decide_everything(decision_t *d)
     smart_cover_t cover = smart_grants_cover(d->grants, SMART_R, d->request->type);
     const fhir_definitions_t *definitions = d->policy->definitions;
     fhir_type_set_t listed, all = fhir_type_set_all(definitions), types = {{0}};
+    smart_cover_t plain;
     smart_check_t *check;
     unsigned i;
 
@@ -493,9 +494,10 @@ static void decide_everything(decision_t *d)
         refuse_missing(d, SMART_R);
         return;
     }
-    if (!smart_cover_is_true(&cover) &&
-        (strcmp(d->request->type->name, "Patient") != 0 || smart_cover_is_constrained(&cover) ||
-         !smart_cover_has_patient(&cover, d->request->id))) {
+    plain = cover;
+    plain._alternative_n = 0; /* the instance is not read first, so constraints cannot be met */
+    if (!smart_cover_is_true(&cover) && (strcmp(d->request->type->name, "Patient") != 0 ||
+                                         !smart_cover_has_patient(&plain, d->request->id))) {
         refuse(d, names_other_patient(d, &cover) ? BASE_OTHER_PATIENT : BASE_PATIENT_INTERACTION,
                "B6");
         return;
@@ -521,7 +523,8 @@ static void decide_everything(decision_t *d)
     check->types = types;
     if (fhir_type_set_is_empty(&types)) {
         refuse(d, BASE_SCOPE_MISSING, "L16");
-    } else if (memcmp(&types, &all, sizeof(all)) != 0) {
+    } else if (memcmp(&types, &all, sizeof(all)) != 0 &&
+               !smart_grants_wildcard(d->grants, SMART_R | SMART_S)) {
         d->verdict->obligations |= SMART_NARROW;
     }
 }

@@ -647,6 +647,19 @@ bool smart_grants_each(const smart_grants_t *grants, unsigned letters)
     return memcmp(&either, &all, sizeof(all)) == 0;
 }
 
+bool smart_grants_wildcard(const smart_grants_t *grants, unsigned letters)
+{
+    size_t i;
+
+    for (i = 0; grants->policy->ceiling_n == 0 && i < grants->scope_n; i++) {
+        if (grants->state[i] == SMART_SCOPE_GOOD && (grants->scope[i].letters & letters) != 0 &&
+            base_span_is(grants->scope[i].type, "*")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool smart_grants_are_confined(const smart_grants_t *grants)
 {
     return !grants->unconfined;

@@ -158,27 +158,45 @@ static bool joined(base_span_t values, base_span_t value)
     return false;
 }
 
-/* The values of one parameter, which each alternative has once. */
-static base_span_t join(making_t *m, base_span_t name)
+static int order(base_span_t a, base_span_t b)
 {
-    size_t size = 0, n = 0, r;
+    int differs = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+
+    return differs != 0 ? differs : (a.n > b.n) - (a.n < b.n);
+}
+
+/* The values of one parameter, which each alternative has once; sorted, so that the order of scopes is no matter (L25). */
+static size_t sorted_values(const making_t *m, base_span_t name, base_span_t *values)
+{
     base_span_t value, none = {NULL, 0};
-    unsigned char *text;
+    size_t size = 0, r, i;
 
     for (r = 0; r < m->n; r++) {
-        size += m->row[r].item[find(&m->row[r], name, none)].value.n + 1;
-    }
-    text = base_arena_alloc(m->arena, size);
-    for (r = 0; text != NULL && r < m->n; r++) {
         value = m->row[r].item[find(&m->row[r], name, none)].value;
-        if (joined(base_span_make(text, n), value)) {
+        size += value.n + 1;
+        for (i = r; i > 0 && order(values[i - 1], value) > 0; i--) {
+            values[i] = values[i - 1];
+        }
+        values[i] = value;
+    }
+    return size;
+}
+
+static base_span_t join(making_t *m, base_span_t name)
+{
+    base_span_t values[ROWS_MAX];
+    size_t size = sorted_values(m, name, values), n = 0, r;
+    unsigned char *text = base_arena_alloc(m->arena, size);
+
+    for (r = 0; text != NULL && r < m->n; r++) {
+        if (joined(base_span_make(text, n), values[r])) {
             continue;
         }
         if (n > 0) {
             text[n++] = ',';
         }
-        memcpy(text + n, value.p, value.n);
-        n += value.n;
+        memcpy(text + n, values[r].p, values[r].n);
+        n += values[r].n;
     }
     return base_span_make(text, text == NULL ? 0 : n);
 }
@@ -242,6 +260,32 @@ static bool is_sound(const making_t *m)
     return r == m->n;
 }
 
+static int order_rows(const row_t *a, const row_t *b)
+{
+    size_t i;
+    int differs = 0;
+
+    for (i = 0; i < a->n && i < b->n && differs == 0; i++) {
+        differs = order(a->item[i].name, b->item[i].name);
+        differs = differs != 0 ? differs : order(a->item[i].value, b->item[i].value);
+    }
+    return differs != 0 ? differs : (a->n > b->n) - (a->n < b->n);
+}
+
+/* The first row gives the order of what is said: it is the same whatever the order of scopes (L25). */
+static void put_first(making_t *m)
+{
+    size_t r, first = 0;
+    row_t row;
+
+    for (r = 1; r < m->n; r++) {
+        first = order_rows(&m->row[r], &m->row[first]) < 0 ? r : first;
+    }
+    row = m->row[0];
+    m->row[0] = m->row[first];
+    m->row[first] = row;
+}
+
 static bool make(making_t *m, smart_narrowing_t *narrowing)
 {
     size_t at = 0, n = m->cover->confined_n;
@@ -256,6 +300,7 @@ static bool make(making_t *m, smart_narrowing_t *narrowing)
     if (m->row == NULL || !add_rows(m)) {
         return false;
     }
+    put_first(m);
     say_common(m);
     if (!say_differing(m)) {
         return false;

@@ -107,12 +107,12 @@ static bool comes_from_own(const judging_t *j, const fhir_hop_t *hop)
     smart_cover_t cover;
 
     if (!is_patient(j->type) || j->use.n_hops != 1 || hop->restriction == NULL ||
-        !smart_cover_is_confined(j->cover) || smart_cover_is_constrained(j->cover) ||
+        !smart_cover_is_confined(j->cover) ||
         !smart_cover_is_subject(hop->restriction, hop->name)) {
         return false;
     }
     cover = smart_grants_cover(j->grants, SMART_S, hop->restriction);
-    return !smart_cover_is_empty(&cover) && !smart_cover_is_constrained(&cover);
+    return smart_cover_is_true(&cover) || cover.confined_n > 0;
 }
 
 static void refuse_hop(judging_t *j, const fhir_type_t *type)

@@ -36,6 +36,15 @@ static const char *const scopes[] = {
     "launch/patient",
     "offline_access",
     "user/Device.rs",
+    "patient/Observation.rs?code=y",
+    "patient/Observation.rs?status=final&code=x",
+    "patient/Observation.rs?status=final",
+    "user/Observation.rs?code=x",
+    "user/Observation.r?code=y",
+    "system/Observation.rs?status=final",
+    "patient/*.rs?_tag=t",
+    "patient/Device.rs",
+    "patient/Provenance.rs",
 };
 
 static const char *const requests[] = {
@@ -57,6 +66,15 @@ static const char *const requests[] = {
     "GET /Observation?_format=xml",
     "GET /Observation?subject=Group/1",
     "GET /Condition/1",
+    "GET /Observation?_include=Observation:subject",
+    "GET /Observation?_revinclude=Provenance:target&_elements=code",
+    "GET /Observation?patient.name=x",
+    "GET /Observation?foo=x&_summary=true",
+    "GET /?_type=Observation,Patient",
+    "GET /Patient/p1/Observation",
+    "GET /Patient/p1/$everything",
+    "GET /?_getpages=x",
+    "GET /Device?type=x",
 };
 
 static const char *const bodies[] = {
@@ -72,6 +90,12 @@ static const char *const bodies[] = {
     "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{\"resource\":{"
     "\"resourceType\":\"Observation\",\"id\":\"1\",\"subject\":{\"reference\":\"Patient/p9\"}}}]}",
     "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{\"resource\":{"
+    "\"resourceType\":\"Patient\",\"id\":\"p1\"}}]}",
+    "{\"resourceType\":\"Observation\",\"id\":\"1\",\"status\":\"final\",\"code\":{\"coding\":[{"
+    "\"code\":\"x\"}]},\"subject\":{\"reference\":\"Patient/p5\"}}",
+    "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{\"resource\":{"
+    "\"resourceType\":\"Observation\",\"id\":\"1\",\"code\":{\"coding\":[{\"code\":\"y\"}]},"
+    "\"subject\":{\"reference\":\"Patient/p1\"}}},{\"search\":{\"mode\":\"include\"},\"resource\":{"
     "\"resourceType\":\"Patient\",\"id\":\"p1\"}}]}",
 };
 
@@ -195,6 +219,9 @@ static bool more_is_more(token_t token)
     token.scope[token.n < SCOPES_MAX ? token.n++ : 0] = scopes[chance(COUNT(scopes))];
     play(&token, token.request, &after);
     return before.step != SMART_SEND || token.n == SCOPES_MAX ||
+           after.reason == BASE_NOT_NARROWABLE || after.reason == BASE_PARAMETER_REACH ||
+           /* what passed unread was whatever the upstream said; more includes are judged */
+           (before.obligations & SMART_RESPONSE) < (after.obligations & SMART_RESPONSE) ||
            (after.step == SMART_SEND && (before.released & ~after.released) == 0);
 }
 
@@ -232,6 +259,8 @@ static bool narrowing_is_final(token_t token)
     }
     (void) snprintf(again, sizeof(again), "%.*s?%s", (int) path, token.request, before.query);
     play(&token, again, &after);
+    /* what was taken out needs no taking out again */
+    before.obligations &= ~SMART_FILTER;
     return same(&before, &after);
 }
 
