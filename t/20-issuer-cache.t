@@ -85,4 +85,17 @@ for my $cache ('', 'smart_token_cache off;', 'smart_token_cache 64k;') {
     ok(wait_until(sub { $status->($issuer->token) == 200 }, 3), 'and a second later new ones');
 }
 
+# --- what else costs signature checks: expired tokens each time they are sent, several keys for a token without kid
+
+for my $case ([ 'an expired token' => sub { $issuer->token(exp => int(time) - 600) } ],
+    [ 'a token without kid' => sub { $issuer->token(header => { kid => undef }, alg => 'ES256', key => 'p256b') } ]) {
+    my ($name, $mint) = @$case;
+    my $nginx  = run('smart_verify_budget 5;');
+    my $status = sub { $nginx->get('/one/Organization/o1', bearer => $_[0])->status };
+    my $token  = $mint->();
+
+    is($status->($issuer->token), 200, "$name: control");
+    ok(wait_until(sub { (grep { $status->($token) == 503 } 1 .. 40) > 0 }, 5), "$name: is paid for, too");
+}
+
 done_testing();

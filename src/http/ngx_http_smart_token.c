@@ -42,8 +42,10 @@ static base_reason_t ngx_http_smart_verify_answer(
 static ngx_int_t ngx_http_smart_verify_principal(
     ngx_http_smart_verify_t *verify);
 static void ngx_http_smart_verify_hint(ngx_http_smart_verify_t *verify);
+static ngx_uint_t ngx_http_smart_verify_cost(
+    ngx_http_smart_verify_t *verify, jose_jwk_set_t *keys);
 static ngx_uint_t ngx_http_smart_budget_left(void);
-static void ngx_http_smart_budget_spend(void);
+static void ngx_http_smart_budget_spend(ngx_uint_t checks);
 static ngx_int_t ngx_http_smart_token_give(ngx_http_request_t *r,
     smart_principal_t *principal, ngx_http_smart_issuer_t *issuer,
     ngx_http_smart_identity_t *out);
@@ -315,11 +317,37 @@ ngx_http_smart_verify_check(ngx_http_smart_verify_t *verify)
                                     &verify->issuer->rules, ngx_time(),
                                     verify->arena, &verify->jwt);
 
-    if (verify->reason == BASE_TOKEN_SIGNATURE) {
-        ngx_http_smart_budget_spend();
+    if (verify->reason != BASE_OK) {
+        ngx_http_smart_budget_spend(ngx_http_smart_verify_cost(verify, keys));
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * How many signatures were looked at for nothing: a token without kid is tried
+ * with several keys, and one that is signed well and expired costs a check,
+ * too, each time it is sent.
+ */
+
+static ngx_uint_t
+ngx_http_smart_verify_cost(ngx_http_smart_verify_t *verify,
+    jose_jwk_set_t *keys)
+{
+    const jose_jwk_t  *found[JOSE_JWK_FOUND_MAX];
+
+    if (verify->reason == BASE_TOKEN_TYPE
+        || verify->reason == BASE_TOKEN_ALGORITHM)
+    {
+        return 0;
+    }
+
+    if (verify->reason != BASE_TOKEN_SIGNATURE) {
+        return verify->reason != BASE_TOKEN_KEY_UNKNOWN;
+    }
+
+    return jose_jwk_find(keys, verify->jws.kid, verify->jws.alg, found);
 }
 
 
@@ -456,9 +484,9 @@ ngx_http_smart_budget_left(void)
 
 
 static void
-ngx_http_smart_budget_spend(void)
+ngx_http_smart_budget_spend(ngx_uint_t checks)
 {
-    ngx_http_smart_budget.spent++;
+    ngx_http_smart_budget.spent += checks;
 }
 
 
