@@ -92,6 +92,28 @@ static bool is_broken(fhir_use_t *use)
     return false;
 }
 
+/* What a parameter can refer to. Where its expression chooses by type (resolve() is Patient), that
+ * says more than its targets. */
+static fhir_type_set_t leads_to(const fhir_definitions_t *defs, const fhir_parameter_t *parameter)
+{
+    fhir_type_set_t set = {{0}};
+
+    if (parameter->kind != FHIR_REFERENCE) {
+        return set;
+    }
+    for (unsigned i = 0; i < parameter->paths.n; i++) {
+        const char *target = parameter->paths.rows[i].target;
+        const fhir_type_t *type =
+            target != NULL ? fhir_type_find(defs, base_span_of(target)) : NULL;
+
+        if (type == NULL || !fhir_type_set_has(&parameter->targets, type)) {
+            return parameter->targets;
+        }
+        fhir_type_set_add(&set, type);
+    }
+    return parameter->paths.n > 0 ? set : parameter->targets;
+}
+
 /* Those of the set that define the parameter; the first definition of it is *parameter, and what all of them refer to is added up
  * in *targets. */
 static fhir_type_set_t defining(const fhir_definitions_t *defs, const fhir_type_set_t *set,
@@ -99,20 +121,25 @@ static fhir_type_set_t defining(const fhir_definitions_t *defs, const fhir_type_
                                 fhir_type_set_t *targets)
 {
     fhir_type_set_t found = {{0}};
+    fhir_type_set_t leading;
 
     *parameter = NULL;
     memset(targets, 0, sizeof(*targets));
-    for (unsigned i = 0; i < defs->n_types; i++) {
-        const fhir_type_t *type = &defs->types[i];
-        const fhir_parameter_t *row =
-            fhir_type_set_has(set, type) ? fhir_parameter_find(defs, type, name) : NULL;
+    for (unsigned i = 0; i < FHIR_TYPES_MAX; i++) {
+        uint64_t left = set->w[i / 64] >> (i % 64);
+        const fhir_parameter_t *row;
 
+        if (left == 0) {
+            i |= 63;
+            continue;
+        }
+        i += (unsigned) __builtin_ctzll(left);
+        row = fhir_parameter_find(defs, &defs->types[i], name);
         if (row != NULL) {
-            fhir_type_set_add(&found, type);
+            fhir_type_set_add(&found, &defs->types[i]);
             *parameter = *parameter == NULL ? row : *parameter;
-            if (row->kind == FHIR_REFERENCE) {
-                unite(targets, &row->targets);
-            }
+            leading = leads_to(defs, row);
+            unite(targets, &leading);
         }
     }
     return found;
@@ -180,6 +207,7 @@ static bool read_reverse(reading_t *reading)
     base_span_t rest = reading->rest;
     const fhir_parameter_t *parameter = NULL;
     fhir_hop_t hop = {.reverse = true};
+    fhir_type_set_t targets;
     fhir_hop_t *row;
 
     (void) take_colon(&rest);
@@ -191,7 +219,8 @@ static bool read_reverse(reading_t *reading)
     if (parameter == NULL || parameter->kind != FHIR_REFERENCE) {
         return is_broken(use);
     }
-    hop.from = common_to(&reading->types, &parameter->targets);
+    targets = leads_to(reading->defs, parameter);
+    hop.from = common_to(&reading->types, &targets);
     hop.to = only(hop.restriction);
     if (!narrow_last(reading, &hop.from) || (row = new_hop(use)) == NULL) {
         return is_broken(use);
@@ -338,7 +367,8 @@ static bool read_include(const fhir_definitions_t *defs, base_span_t value, bool
     } else if (has_target) {
         include->returned = only(include->target);
     } else {
-        include->returned = parameter != NULL ? parameter->targets : all_targets(include->source);
+        include->returned =
+            parameter != NULL ? leads_to(defs, parameter) : all_targets(include->source);
     }
     return true;
 }
@@ -417,9 +447,7 @@ void fhir_use_read(const fhir_definitions_t *defs, const fhir_type_t *type, cons
     }
     if (type != NULL) {
         reading.types = only(type);
-    } else if (item->chained) {
-        reading.types = fhir_type_set_all(defs);
-    } else if (fhir_parameter_find(defs, NULL, item->code) != NULL) {
+    } else if (item->chained || fhir_parameter_find(defs, NULL, item->code) != NULL) {
         reading.types = fhir_type_set_all(defs);
     }
     read_parameter(&reading, item->name);
@@ -459,37 +487,21 @@ bool fhir_use_types(const fhir_definitions_t *defs, base_span_t value, fhir_type
     return true;
 }
 
-/* Whether a Patient is among what the parameter can refer to, and whether anything else is. */
-static void targets_of(const fhir_definitions_t *defs, const fhir_parameter_t *parameter,
-                       bool *patient, bool *others)
-{
-    const fhir_type_t *type = fhir_type_find(defs, BASE_SPAN("Patient"));
-    fhir_type_set_t set = only(type);
-    bool all = parameter->paths.n > 0;
-
-    *patient = fhir_type_set_has(&parameter->targets, type);
-    *others = memcmp(&set, &parameter->targets, sizeof(set)) != 0;
-    for (unsigned i = 0; i < parameter->paths.n; i++) {
-        all = all && base_span_is(base_span_of(parameter->paths.rows[i].target), "Patient");
-    }
-    /* The expression itself may say so (resolve() is Patient). */
-    *others = *others && !all;
-}
-
 static fhir_names_t names_bare(const fhir_definitions_t *defs, const fhir_use_t *use)
 {
-    bool patient;
-    bool others;
+    const fhir_type_t *patient = fhir_type_find(defs, BASE_SPAN("Patient"));
+    fhir_type_set_t patients = only(patient);
+    fhir_type_set_t targets = leads_to(defs, use->parameter);
 
     if (use->restriction != NULL) {
         return strcmp(use->restriction->name, "Patient") == 0 ? FHIR_NAMES_PATIENT
                                                               : FHIR_NAMES_OTHER_TYPE;
     }
-    targets_of(defs, use->parameter, &patient, &others);
-    if (!patient) {
+    if (!fhir_type_set_has(&targets, patient)) {
         return FHIR_NAMES_OTHER_TYPE;
     }
-    return others ? FHIR_NAMES_PERHAPS : FHIR_NAMES_PATIENT;
+    return memcmp(&targets, &patients, sizeof(targets)) == 0 ? FHIR_NAMES_PATIENT
+                                                             : FHIR_NAMES_PERHAPS;
 }
 
 static fhir_names_t names_reference(const fhir_definitions_t *defs, const fhir_use_t *use,
