@@ -94,7 +94,7 @@ static fhir_test_reason_t split_parts(base_span_t text, size_t max, base_arena_t
 static fhir_test_reason_t read_token(struct fhir_test_s *test, base_span_t text, uint64_t bit,
                                      base_arena_t *arena, fhir_alternative_t *alternative)
 {
-    base_span_t parts[2];
+    base_span_t parts[2] = {{NULL, 0}};
     size_t n;
     fhir_test_reason_t reason = split_parts(text, 2, arena, parts, &n);
 
@@ -226,7 +226,7 @@ static fhir_test_reason_t read_number(struct fhir_test_s *test, base_span_t text
 static fhir_test_reason_t read_quantity(struct fhir_test_s *test, base_span_t text, uint64_t bit,
                                         base_arena_t *arena, fhir_alternative_t *alternative)
 {
-    base_span_t parts[3];
+    base_span_t parts[3] = {{NULL, 0}};
     size_t n;
     fhir_test_reason_t reason = split_parts(text, 3, arena, parts, &n);
 

@@ -483,13 +483,17 @@ static void decide_by_scopes(decision_t *d, const smart_operation_t *row)
 /* L16: the types of the answer that are granted, unless all are; each entry is judged. */
 static void decide_everything(decision_t *d)
 {
-    smart_cover_t cover = smart_grants_cover(d->grants, SMART_R, d->request->type);
     const fhir_definitions_t *definitions = d->policy->definitions;
     fhir_type_set_t listed, all = fhir_type_set_all(definitions), types = {{0}};
-    smart_cover_t plain;
+    smart_cover_t cover, plain;
     smart_check_t *check;
     unsigned i;
 
+    if (d->request->type == NULL) {
+        refuse(d, BASE_OPERATION_REFUSED, "B6");
+        return;
+    }
+    cover = smart_grants_cover(d->grants, SMART_R, d->request->type);
     if (smart_cover_is_empty(&cover)) {
         refuse_missing(d, SMART_R);
         return;

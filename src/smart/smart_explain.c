@@ -110,8 +110,7 @@ void smart_explain_scopes(const smart_grants_t *grants, const smart_verdict_t *v
     size_t n, i, written = 0;
     const smart_scope_t *scope = smart_grants_scopes(grants, &state, &n);
 
-    for (i = 0; missing->letter != 0 && verdict->reason != BASE_OK && i < n && written < max;
-         i++) {
+    for (i = 0; missing->letter != 0 && verdict->reason != BASE_OK && i < n && written < max; i++) {
         if (state[i] == SMART_SCOPE_OTHER) {
             continue;
         }

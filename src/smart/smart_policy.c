@@ -92,10 +92,9 @@ static void preset_types(smart_policy_t *policy)
         type = &policy->definitions->types[i];
         if (type->class_of == FHIR_CLASS_SHARED || type->class_of == FHIR_CLASS_DEFINITIONAL) {
             fhir_type_set_add(&policy->shared, type);
-        } else if (type->class_of == FHIR_CLASS_PATIENT_LINKED && type->links.n > 0) {
-            fhir_type_set_add(&policy->members, type);
-        } else if (type->class_of == FHIR_CLASS_COMPARTMENT &&
-                   (policy->group_allow || strcmp(type->name, "Group") != 0)) {
+        } else if ((type->class_of == FHIR_CLASS_PATIENT_LINKED && type->links.n > 0) ||
+                   (type->class_of == FHIR_CLASS_COMPARTMENT &&
+                    (policy->group_allow || strcmp(type->name, "Group") != 0))) {
             fhir_type_set_add(&policy->members, type);
         }
     }

@@ -513,7 +513,7 @@ static base_reason_t judge_by(smart_review_t *review, const smart_check_t *check
     judging.hashes = review->_hashes;
     judging.arena = review->_arena;
     judging.history_own = review->_policy->history_own;
-    judging.watch = base_arena_array(review->_arena, FHIR_TYPES_MAX, sizeof(*judging.watch));
+    judging.watch = base_arena_array(review->_arena, FHIR_TYPES_MAX, sizeof(void *));
     if (judging.watch == NULL) {
         return BASE_NO_MEMORY;
     }

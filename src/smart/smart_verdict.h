@@ -36,7 +36,7 @@ typedef enum {
     SMART_CHECK_SEARCHSET, /* matches covered by s, included resources on their own merit (L8) */
     SMART_CHECK_HISTORY,   /* versions of this instance by r, or of any type by s */
     SMART_CHECK_PAGE,      /* of a searchset or history: each entry by r or s (L20) */
-    SMART_CHECK_OPERATION  /* an outcome, Parameters without resources, a resource or entries of a Bundle by r or s (B6) */
+    SMART_CHECK_OPERATION /* an outcome, Parameters without resources, a resource or entries of a Bundle by r or s (B6) */
 } smart_check_kind_t;
 
 /* One check of the answer. What it points to belongs to a principal's grants: whoever keeps a verdict holds the principal. */

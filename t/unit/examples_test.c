@@ -137,14 +137,16 @@ static bool query_holds(const stage_t *s, const char *item)
     const base_span_t query = smart_judge_edits(&s->judge)->query;
     char text[512];
     size_t i, n = 0;
-    unsigned byte;
+    char hex[3] = {0};
 
     for (i = 0; i < query.n && n < sizeof(text) - 1; i++) {
-        byte = query.p[i];
-        if (byte == '%' && sscanf((const char *) query.p + i + 1, "%2x", &byte) == 1) {
+        text[n] = (char) query.p[i];
+        if (text[n] == '%' && i + 2 < query.n) {
+            memcpy(hex, query.p + i + 1, 2);
+            text[n] = (char) strtoul(hex, NULL, 16);
             i += 2;
         }
-        text[n++] = (char) byte;
+        n++;
     }
     text[n] = '\0';
     return item == NULL || strstr(text, item) != NULL;
