@@ -33,23 +33,21 @@ static bool pull(reading_t *r, base_json_event_t *event)
     return *event != BASE_JSON_ERROR && *event != BASE_JSON_MORE;
 }
 
+/* A name that does not fit is none of ours; its value is looked into all the same. */
 static void take_name(reading_t *r)
 {
     base_span_t part = r->json.text;
 
-    if (part.n > NAME_MAX - r->name_n || r->name_n > NAME_MAX) {
-        base_json_skip(&r->json);
-        r->name_n = 0;
-        return;
-    }
-    if (part.n > 0) {
+    if (part.n > NAME_MAX || r->name_n + part.n > NAME_MAX) {
+        r->name_n = NAME_MAX + 1;
+    } else if (part.n > 0) {
         memcpy(r->name + r->name_n, part.p, part.n);
         r->name_n += part.n;
     }
     if (!r->json.last) {
         return;
     }
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && r->name_n <= NAME_MAX; i++) {
         if (base_span_is(base_span_make(r->name, r->name_n), names[i].name)) {
             r->wanted = true;
             r->kind = names[i].kind;
