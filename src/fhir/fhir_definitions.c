@@ -1,6 +1,9 @@
 #include "fhir/fhir_definitions.h"
 
 #include "fhir/fhir_definitions_tables.h"
+#include "fhir/fhir_path.h"
+
+#include <string.h>
 
 static const fhir_definitions_t *const versions[FHIR_VERSION_COUNT] = {
     &fhir_definitions_r4, &fhir_definitions_r4b, &fhir_definitions_r5};
@@ -121,4 +124,188 @@ fhir_type_set_t fhir_type_set_all(const fhir_definitions_t *defs)
         fhir_type_set_add(&set, &defs->types[i]);
     }
     return set;
+}
+
+static const char *const kinds[] = {
+    [FHIR_TOKEN] = "token",       [FHIR_REFERENCE] = "reference", [FHIR_STRING] = "string",
+    [FHIR_URI] = "uri",           [FHIR_DATE] = "date",           [FHIR_NUMBER] = "number",
+    [FHIR_QUANTITY] = "quantity", [FHIR_COMPOSITE] = "composite", [FHIR_SPECIAL] = "special"};
+
+static const char no_memory[] = "memory is short";
+
+static bool kind_find(base_span_t name, fhir_kind_t *kind)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (base_span_is(name, kinds[i])) {
+            *kind = (fhir_kind_t) i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Letters, digits, '-' and '_', a letter first: no modifier, no chain, none of FHIR's own names. */
+static bool name_is_fine(base_span_t name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        unsigned char c = name.p[i];
+        unsigned char lower = c | 0x20;
+        bool letter = lower >= 'a' && lower <= 'z';
+
+        if (!letter && (i == 0 || !((c >= '0' && c <= '9') || c == '-' || c == '_'))) {
+            return false;
+        }
+    }
+    return name.n > 0 && name.n <= 64;
+}
+
+/* "names|datatype|target" */
+static const char *read_addition_path(const fhir_definitions_t *defs, base_span_t text,
+                                      base_arena_t *arena, fhir_path_t *path)
+{
+    base_span_t rest = text;
+    base_span_t parts[3] = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+    const char **const texts[] = {&path->text, &path->datatype, &path->target};
+    fhir_steps_t steps;
+
+    for (size_t i = 0; i < 3 && rest.p != NULL; i++) {
+        parts[i] = base_span_split(&rest, '|');
+        *texts[i] = parts[i].n > 0 ? (const char *) base_arena_copy(arena, parts[i]).p : NULL;
+        if (parts[i].n > 0 && *texts[i] == NULL) {
+            return no_memory;
+        }
+    }
+    if (rest.p != NULL || path->text == NULL || !fhir_path_read(path->text, &steps)) {
+        return "the path cannot be read";
+    }
+    return path->target == NULL || fhir_type_find(defs, parts[2]) != NULL ? NULL
+                                                                          : "unknown target type";
+}
+
+/* One path more to those that there are. */
+static const char *add_path(const fhir_definitions_t *defs, fhir_parameter_t *row,
+                            const fhir_path_t *path, base_arena_t *arena)
+{
+    fhir_path_t *rows = base_arena_array(arena, row->paths.n + 1, sizeof(fhir_path_t));
+    const fhir_type_t *target =
+        path->target != NULL ? fhir_type_find(defs, base_span_of(path->target)) : NULL;
+
+    if (rows == NULL) {
+        return no_memory;
+    }
+    if (row->paths.n > 0) {
+        memcpy(rows, row->paths.rows, row->paths.n * sizeof(fhir_path_t));
+    }
+    rows[row->paths.n++] = *path;
+    row->paths.rows = rows;
+    if (row->kind != FHIR_REFERENCE) {
+        return NULL;
+    }
+    if (target != NULL) {
+        fhir_type_set_add(&row->targets, target);
+    } else {
+        row->targets = fhir_type_set_all(defs);
+    }
+    return NULL;
+}
+
+/* Puts it among the type's further parameters, where it belongs by its name; its namesake goes. */
+static bool put(fhir_type_t *type, const fhir_parameter_t *parameter, base_arena_t *arena)
+{
+    fhir_parameter_t *rows = base_arena_array(arena, type->n_more + 1, sizeof(fhir_parameter_t));
+    unsigned n = 0;
+    unsigned from = 0;
+
+    if (rows == NULL) {
+        return false;
+    }
+    while (from < type->n_more && strcmp(type->more[from].name, parameter->name) < 0) {
+        rows[n++] = type->more[from++];
+    }
+    rows[n++] = *parameter;
+    if (from < type->n_more && strcmp(type->more[from].name, parameter->name) == 0) {
+        from++;
+    }
+    while (from < type->n_more) {
+        rows[n++] = type->more[from++];
+    }
+    type->more = rows;
+    type->n_more = n;
+    return true;
+}
+
+/* What the addition is by itself: its kind, name and path. */
+static const char *read_addition(const fhir_definitions_t *base, const fhir_addition_t *addition,
+                                 base_arena_t *arena, fhir_parameter_t *parameter,
+                                 fhir_path_t *path)
+{
+    const fhir_type_t *type = fhir_type_find(base, addition->type);
+
+    if (type == NULL) {
+        return "unknown resource type";
+    }
+    if (!name_is_fine(addition->name)) {
+        return "not a name of a search parameter";
+    }
+    if (!kind_find(addition->kind, &parameter->kind)) {
+        return "unknown kind of search parameter";
+    }
+    if (fhir_parameter_find(base, type, addition->name) != NULL) {
+        return "the search parameter is defined already";
+    }
+    parameter->name = (const char *) base_arena_copy(arena, addition->name).p;
+    return parameter->name != NULL ? read_addition_path(base, addition->path, arena, path)
+                                   : no_memory;
+}
+
+/* `base`: the definitions without additions, where a name that is found is taken. */
+static const char *add(const fhir_definitions_t *base, const fhir_definitions_t *made,
+                       fhir_type_t *types, const fhir_addition_t *addition, base_arena_t *arena)
+{
+    fhir_parameter_t parameter = {0};
+    fhir_path_t path = {NULL, NULL, NULL};
+    const char *wrong = read_addition(base, addition, arena, &parameter, &path);
+    const fhir_parameter_t *twin;
+    fhir_type_t *type;
+
+    if (wrong != NULL) {
+        return wrong;
+    }
+    type = &types[fhir_type_find(base, addition->type)->index];
+    twin = fhir_parameter_find(made, type, addition->name);
+    if (twin != NULL && twin->kind != parameter.kind) {
+        return "the search parameter is of another kind";
+    }
+    parameter = twin != NULL ? *twin : parameter;
+    wrong = add_path(base, &parameter, &path, arena);
+    if (wrong != NULL) {
+        return wrong;
+    }
+    return put(type, &parameter, arena) ? NULL : no_memory;
+}
+
+const char *fhir_definitions_with(const fhir_definitions_t *defs, const fhir_addition_t *additions,
+                                  size_t n, base_arena_t *arena, const fhir_definitions_t **out,
+                                  size_t *at)
+{
+    fhir_definitions_t *made = base_arena_alloc(arena, sizeof(*made));
+    fhir_type_t *types = base_arena_array(arena, defs->n_types, sizeof(*types));
+
+    *out = NULL;
+    *at = 0;
+    if (made == NULL || types == NULL) {
+        return no_memory;
+    }
+    memcpy(types, defs->types, defs->n_types * sizeof(*types));
+    *made = *defs;
+    made->types = types;
+    for (; *at < n; (*at)++) {
+        const char *wrong = add(defs, made, types, &additions[*at], arena);
+
+        if (wrong != NULL) {
+            return wrong;
+        }
+    }
+    *out = made;
+    return NULL;
 }

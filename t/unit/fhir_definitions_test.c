@@ -331,6 +331,118 @@ static void test_sets(void)
     is_mem(&set, sizeof(set), &all, sizeof(all), "all, one by one");
 }
 
+static const fhir_addition_t additions[] = {
+    {BASE_SPAN_LIT("Patient"), BASE_SPAN_LIT("vip"), BASE_SPAN_LIT("token"),
+     BASE_SPAN_LIT("extension[]{url=http://x}.valueCode|code")},
+    {BASE_SPAN_LIT("Patient"), BASE_SPAN_LIT("a-clinic"), BASE_SPAN_LIT("reference"),
+     BASE_SPAN_LIT("extension[]{url=http://y}.valueReference|Reference|Organization")},
+    {BASE_SPAN_LIT("Patient"), BASE_SPAN_LIT("vip"), BASE_SPAN_LIT("token"),
+     BASE_SPAN_LIT("meta.tag[]|Coding")},
+    {BASE_SPAN_LIT("Observation"), BASE_SPAN_LIT("zone"), BASE_SPAN_LIT("string"),
+     BASE_SPAN_LIT("zone")},
+    {BASE_SPAN_LIT("Observation"), BASE_SPAN_LIT("about"), BASE_SPAN_LIT("reference"),
+     BASE_SPAN_LIT("about[]|Reference")},
+};
+
+/* What an operator adds is found, sorted in, and nothing else changes. */
+static void test_additions(void)
+{
+    const fhir_definitions_t *r4 = fhir_definitions_of(FHIR_R4);
+    const fhir_type_t *organization = fhir_type_find(r4, BASE_SPAN("Organization"));
+    base_arena_t *arena = base_arena_new((size_t) 1 << 20);
+    const fhir_definitions_t *defs;
+    const fhir_type_t *type;
+    const fhir_parameter_t *row;
+    size_t at;
+
+    ok(fhir_definitions_with(r4, additions, 5, arena, &defs, &at) == NULL, "additions are fine");
+    type = fhir_type_find(defs, BASE_SPAN("Patient"));
+    is_int(type->n_more, fhir_type_find(r4, BASE_SPAN("Patient"))->n_more + 2, "two more");
+    for (unsigned i = 1; i < type->n_more; i++) {
+        ok(strcmp(type->more[i - 1].name, type->more[i].name) < 0, "%s in order",
+           type->more[i].name);
+    }
+    row = fhir_parameter_find(defs, type, BASE_SPAN("vip"));
+    ok(row != NULL && row->kind == FHIR_TOKEN && row->paths.n == 2, "a token of two paths");
+    is_str(row->paths.rows[0].text, "extension[]{url=http://x}.valueCode", "the first");
+    is_str(row->paths.rows[1].datatype, "Coding", "the second");
+    row = fhir_parameter_find(defs, type, BASE_SPAN("a-clinic"));
+    is_str(row->paths.rows[0].target, "Organization", "a target");
+    ok(fhir_type_set_has(&row->targets, organization), "is one");
+    ok(!fhir_type_set_has(&row->targets, type), "the only one");
+    row = fhir_parameter_find(defs, fhir_type_find(defs, BASE_SPAN("Observation")),
+                              BASE_SPAN("about"));
+    ok(fhir_type_set_has(&row->targets, type), "without a target any type is");
+    ok(fhir_parameter_find(defs, type, BASE_SPAN("race")) != NULL, "the guide's are still there");
+    ok(fhir_parameter_find(defs, type, BASE_SPAN("name")) != NULL, "and the standard's");
+    ok(fhir_parameter_find(r4, fhir_type_find(r4, BASE_SPAN("Patient")), BASE_SPAN("vip")) == NULL,
+       "the tables are what they were");
+    ok(fhir_parameter_find(defs, organization, BASE_SPAN("vip")) == NULL, "of that type alone");
+    base_arena_free(arena);
+}
+
+static void test_additions_refused(void)
+{
+    static const struct {
+        const char *type, *name, *kind, *path;
+    } bad[] = {
+        {"Foo", "a", "token", "a|code"},
+        {"*", "a", "token", "a|code"},
+        {"Resource", "a", "token", "a|code"},
+        {"Patient", "", "token", "a|code"},
+        {"Patient", "_a", "token", "a|code"},
+        {"Patient", "a.b", "token", "a|code"},
+        {"Patient", "a:b", "token", "a|code"},
+        {"Patient", "1a", "token", "a|code"},
+        {"Patient", "a", "Token", "a|code"},
+        {"Patient", "a", "", "a|code"},
+        {"Patient", "name", "string", "a|string"},
+        {"Patient", "race", "token", "a|code"},
+        {"Patient", "a", "token", ""},
+        {"Patient", "a", "token", "a[0]|code"},
+        {"Patient", "a", "token", "a..b|code"},
+        {"Patient", "a", "token", "a{b}|code"},
+        {"Patient", "a", "token", "a{b=c}{d=e}|code"},
+        {"Patient", "a", "token", "a{b=c}.d{e=f}|code"},
+        {"Patient", "a", "token", "a.where(b)|code"},
+        {"Patient", "a", "reference", "a|Reference|Foo"},
+        {"Patient", "a", "reference", "a|Reference|Patient|x"},
+    };
+    const fhir_definitions_t *r4 = fhir_definitions_of(FHIR_R4);
+    base_arena_t *arena = base_arena_new((size_t) 4 << 20);
+    const fhir_definitions_t *defs;
+    unsigned failed = 0;
+    size_t at;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        const fhir_addition_t rows[2] = {additions[3],
+                                         {base_span_of(bad[i].type), base_span_of(bad[i].name),
+                                          base_span_of(bad[i].kind), base_span_of(bad[i].path)}};
+
+        ok(fhir_definitions_with(r4, rows, 2, arena, &defs, &at) != NULL && defs == NULL,
+           "%s %s %s %s is refused", bad[i].type, bad[i].name, bad[i].kind, bad[i].path);
+        is_int(at, 1, "and named");
+    }
+    {
+        fhir_addition_t rows[2] = {additions[0], additions[0]};
+
+        rows[1].kind = BASE_SPAN("string");
+        ok(fhir_definitions_with(r4, rows, 2, arena, &defs, &at) != NULL, "two kinds of one name");
+    }
+    base_arena_free(arena);
+    for (size_t limit = 1024; limit < 1 << 20; limit += 512) {
+        base_arena_t *small = base_arena_new(limit);
+        const char *wrong = fhir_definitions_with(r4, additions, 5, small, &defs, &at);
+
+        base_arena_free(small);
+        if (wrong == NULL) {
+            break;
+        }
+        failed += strcmp(wrong, "memory is short") == 0;
+    }
+    ok(failed > 10, "short memory is refused, %u times", failed);
+}
+
 int main(void)
 {
     static const char *const r4[] = {
@@ -354,5 +466,7 @@ int main(void)
     test_parameters();
     test_targets();
     test_sets();
+    test_additions();
+    test_additions_refused();
     UNIT_END();
 }
