@@ -97,6 +97,17 @@ static void decide_page(decision_t *d)
     allow(d, "L20");
 }
 
+/* B2 32. A server that does not know the page parameter would search all there is: whether a filter finds anything must not show. */
+static void decide_base_page(decision_t *d)
+{
+    if (!smart_grants_each(d->grants, SMART_R | SMART_S) &&
+        !smart_parameters_of_page(d->policy, &d->request->query)) {
+        refuse(d, BASE_PARAMETER_REFUSED, "L20");
+        return;
+    }
+    decide_page(d);
+}
+
 /* D9: what lies at and below Patient/{another id} is refused by the request alone, whether it exists or not. */
 static bool names_other_patient(const decision_t *d, const smart_cover_t *cover)
 {
@@ -143,12 +154,12 @@ static void decide_instance(decision_t *d)
                            &cover, &parameters)) {
         return;
     }
-    if (parameters.page) {
-        decide_page(d);
-    } else if (smart_cover_is_true(&cover)) {
-        allow(d, "L2");
-    } else {
+    if (!smart_cover_is_true(&cover)) {
         decide_confined_instance(d, &cover, &parameters);
+    } else if (parameters.page) {
+        decide_page(d);
+    } else {
+        allow(d, "L2");
     }
 }
 
@@ -281,10 +292,10 @@ static void decide_search(decision_t *d)
         !parameters_judged(d, SMART_ASK_SEARCH, &cover, &parameters)) {
         return;
     }
-    if (parameters.page) {
-        decide_page(d);
-    } else if (!smart_cover_is_true(&cover)) {
+    if (!smart_cover_is_true(&cover)) {
         decide_narrowed(d, &cover, &parameters);
+    } else if (parameters.page) {
+        decide_page(d);
     } else {
         if (parameters.includes && !smart_grants_all(d->grants, SMART_S)) {
             note_parameters(d, oblige(d, SMART_RESPONSE, SMART_CHECK_SEARCHSET, &cover),
@@ -304,12 +315,12 @@ static void decide_type_history(decision_t *d)
         refuse_missing(d, SMART_S);
     } else if (!parameters_judged(d, SMART_ASK_HISTORY, &cover, &parameters)) {
         return;
+    } else if (!smart_cover_is_true(&cover)) {
+        refuse(d, BASE_PATIENT_INTERACTION, "B2");
     } else if (parameters.page) {
         decide_page(d);
-    } else if (smart_cover_is_true(&cover)) {
-        allow(d, "L2");
     } else {
-        refuse(d, BASE_PATIENT_INTERACTION, "B2");
+        allow(d, "L2");
     }
 }
 
@@ -396,8 +407,6 @@ static void decide_system(decision_t *d)
                                       : SMART_ASK_SEARCH,
                                   NULL, &parameters)) {
         return;
-    } else if (parameters.page) {
-        decide_page(d);
     } else if (smart_grants_all(d->grants, SMART_S)) {
         allow(d, "L2");
     } else if (smart_grants_are_confined(d->grants)) {
@@ -702,7 +711,7 @@ static void decide_public(decision_t *d)
     d->verdict->is_public = true;
     d->verdict->is_preflight = d->request->row->interaction == FHIR_PREFLIGHT;
     while (!d->verdict->is_preflight && (item = fhir_query_next(&d->request->query, &at)) != NULL) {
-        if (is_reserved(item) || item->chained) {
+        if (is_reserved(item) || smart_parameters_is_page(d->policy, item->code) || item->chained) {
             refuse(d, BASE_PARAMETER_REFUSED, "L20");
             return;
         }
@@ -723,7 +732,7 @@ static const struct {
     {FHIR_SEARCH_COMPARTMENT, decide_search},
     {FHIR_SEARCH_COMPARTMENT_ALL, decide_system},
     {FHIR_SEARCH_SYSTEM, decide_system},
-    {FHIR_PAGE, decide_page},
+    {FHIR_PAGE, decide_base_page},
     {FHIR_CREATE, decide_write},
     {FHIR_CREATE_CONDITIONAL, decide_write},
     {FHIR_UPDATE, decide_write},

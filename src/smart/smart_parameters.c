@@ -86,33 +86,41 @@ static bool is_single(const fhir_type_t *type)
     return type->narrowing.paths.n == 1 && strchr(type->narrowing.paths.rows[0].text, '[') == NULL;
 }
 
+/* L1: a search confined to one patient lends nothing to a grant of another's Patients or of what refers to them. */
+static bool reaches_own(const judging_t *j, const fhir_type_t *type)
+{
+    base_span_t ids[SMART_CONFINED_MAX * SMART_PATIENTS_MAX];
+    smart_cover_t cover = smart_grants_cover(j->grants, SMART_S, type);
+    size_t n = smart_cover_patients(j->cover, ids), i;
+
+    cover._alternative_n = 0; /* no constraint is looked at on the way */
+    for (i = 0; i < n && smart_cover_has_patient(&cover, ids[i]); i++) {
+    }
+    return smart_cover_is_true(&cover) || (n > 0 && i == n);
+}
+
 /* C5 (a): to the patient whom the search is narrowed to anyway. */
 static bool goes_to_own_patient(const judging_t *j, const fhir_hop_t *hop)
 {
     const fhir_type_t *patient = fhir_type_find(j->policy->definitions, BASE_SPAN("Patient"));
-    smart_cover_t cover;
 
     if (j->type == NULL || patient == NULL || hop->reverse || !set_is(&hop->to, patient) ||
         !smart_cover_is_confined(j->cover) || !fhir_parameter_is_subject(j->type, hop->name) ||
         !is_single(j->type)) {
         return false;
     }
-    cover = smart_grants_cover(j->grants, SMART_S, patient);
-    return smart_cover_is_true(&cover) || cover.confined_n > 0;
+    return reaches_own(j, patient);
 }
 
 /* C6, the exception: what refers to the own patient by the element that narrows it. */
 static bool comes_from_own(const judging_t *j, const fhir_hop_t *hop)
 {
-    smart_cover_t cover;
-
     if (!is_patient(j->type) || j->use.n_hops != 1 || hop->restriction == NULL ||
         !smart_cover_is_confined(j->cover) ||
         !smart_cover_is_subject(hop->restriction, hop->name)) {
         return false;
     }
-    cover = smart_grants_cover(j->grants, SMART_S, hop->restriction);
-    return smart_cover_is_true(&cover) || cover.confined_n > 0;
+    return reaches_own(j, hop->restriction);
 }
 
 static void refuse_hop(judging_t *j, const fhir_type_t *type)
@@ -370,16 +378,50 @@ static void judge_special(judging_t *j)
     }
 }
 
-static bool is_page_name(const judging_t *j, base_span_t name)
+bool smart_parameters_is_page(const smart_policy_t *policy, base_span_t name)
 {
     size_t i;
 
-    for (i = 0; i < j->policy->page_parameters_n; i++) {
-        if (base_span_eq(j->policy->page_parameters[i], name)) {
+    for (i = 0; i < policy->page_parameters_n; i++) {
+        if (base_span_eq(policy->page_parameters[i], name)) {
             return true;
         }
     }
-    return false;
+    return fhir_query_is_page(name);
+}
+
+/* What a page's link says: which page it is, and what shapes the answer. */
+static bool is_of_page(const smart_policy_t *policy, const fhir_item_t *item)
+{
+    static const fhir_result_t shapes[] = {FHIR_RESULT_COUNT,   FHIR_RESULT_TOTAL,
+                                           FHIR_RESULT_SUMMARY, FHIR_RESULT_ELEMENTS,
+                                           FHIR_RESULT_FORMAT,  FHIR_RESULT_PRETTY};
+    fhir_use_t use;
+    size_t i;
+
+    if (smart_parameters_is_page(policy, item->name)) {
+        return true;
+    }
+    fhir_use_read(policy->definitions, NULL, item, &use);
+    for (i = 0; use.kind == FHIR_USE_RESULT && i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        if (use.result == shapes[i]) {
+            return true;
+        }
+    }
+    return use.kind == FHIR_USE_INCLUDE || use.kind == FHIR_USE_REVINCLUDE;
+}
+
+bool smart_parameters_of_page(const smart_policy_t *policy, const fhir_query_t *query)
+{
+    const fhir_item_t *item;
+    size_t at = 0;
+
+    while ((item = fhir_query_next(query, &at)) != NULL) {
+        if (!is_of_page(policy, item)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* C1: a filter can only make an answer smaller; what begins with '_' could do anything. */
@@ -449,7 +491,7 @@ static void judge_item(judging_t *j)
 {
     if (j->item->value.p == NULL) {
         refuse(j, BASE_PARAMETER_REFUSED, "C1");
-    } else if (j->use.kind == FHIR_USE_PAGE || is_page_name(j, j->item->code)) {
+    } else if (j->use.kind == FHIR_USE_PAGE || smart_parameters_is_page(j->policy, j->item->code)) {
         if (j->asking == SMART_ASK_CRITERIA || j->asking == SMART_ASK_PLAIN) {
             refuse(j, BASE_PARAMETER_REFUSED, "L20");
         }

@@ -37,6 +37,12 @@ void smart_parameters_judge(const smart_grants_t *grants, const smart_policy_t *
                             const fhir_type_t *type, const smart_cover_t *cover,
                             smart_parameters_t *out);
 
+/* True for what asks for a page: built in, or by the policy's page_parameter (C16). */
+bool smart_parameters_is_page(const smart_policy_t *policy, base_span_t name);
+
+/* True when the query says nothing but which page, its includes and its shape: no filter (L20). */
+bool smart_parameters_of_page(const smart_policy_t *policy, const fhir_query_t *query);
+
 /* Takes ungranted includes out of the query (C2): what smart_parameters_judge called dropped. */
 void smart_parameters_filter(const smart_grants_t *grants, const smart_policy_t *policy,
                              const fhir_type_t *type, fhir_query_t *query);

@@ -29,8 +29,10 @@ typedef struct {
     size_t released_n;
     bool confined; /* something is covered, but not by a true cover */
     bool history_own;
-    size_t undecided;              /* Provenances to be judged by their targets */
-    const fhir_lens_t *targets;    /* of Provenances, on the second reading */
+    size_t provenance_n; /* Provenances so far */
+    size_t undecided_n;
+    bool *undecided;            /* by position among the Provenances: to be judged by its targets */
+    const fhir_lens_t *targets; /* of Provenances, on the second reading */
     const fhir_type_t *provenance; /* NULL: judged as any other type */
 } judging_t;
 
@@ -244,7 +246,10 @@ static base_reason_t judge_entry(judging_t *judging, const fhir_bundle_entry_t *
                                  uint64_t *matches)
 {
     bool included = mode_is(entry, "include");
+    bool provenance = judging->provenance != NULL && entry->facts.type == judging->provenance;
+    size_t at = judging->provenance_n;
 
+    judging->provenance_n += provenance;
     if (mode_is(entry, "outcome")) {
         return is_outcome(&entry->facts) ? BASE_OK : BASE_ANSWER_UNCOVERED;
     }
@@ -256,8 +261,9 @@ static base_reason_t judge_entry(judging_t *judging, const fhir_bundle_entry_t *
         note_released(judging, &entry->facts);
         return BASE_OK;
     }
-    if (judging->provenance != NULL && entry->facts.type == judging->provenance) {
-        judging->undecided++;
+    if (provenance && at < RELEASED_MAX) {
+        judging->undecided[at] = true;
+        judging->undecided_n++;
         return BASE_OK;
     }
     return BASE_ANSWER_UNCOVERED;
@@ -305,7 +311,7 @@ static bool counts_blindly(const judging_t *judging, const fhir_bundle_t *bundle
         return false;
     }
     return !link_is_narrowed(judging, bundle->link_self) &&
-           !(matches > 0 && link_is_silent(bundle->link_self));
+           !(matches > 0 && judging->check->narrowing.n > 0 && link_is_silent(bundle->link_self));
 }
 
 static bool type_fits(smart_check_kind_t kind, base_span_t type)
@@ -395,12 +401,13 @@ static bool refers_to_released(const fhir_facts_t *facts)
     return false;
 }
 
-/* L9: the second reading. As many must refer to what is released as were left undecided. */
+/* L9: the second reading. Each that was left undecided must itself refer to what is released. */
 static base_reason_t judge_provenances(judging_t *judging, base_span_t body)
 {
     fhir_bundle_t bundle;
     fhir_bundle_event_t event;
-    size_t referring = 0;
+    size_t at = 0;
+    bool covered = true;
 
     judging->targets = targets_lens(judging);
     if (judging->targets == NULL) {
@@ -409,13 +416,17 @@ static base_reason_t judge_provenances(judging_t *judging, base_span_t body)
     fhir_bundle_open(&bundle, body, judging->definitions, lens_for, judging, judging->arena,
                      judging->hashes, HASHES_MAX);
     while ((event = fhir_bundle_next(&bundle)) == FHIR_BUNDLE_ENTRY) {
-        referring += bundle.entry.facts.type == judging->provenance &&
-                     refers_to_released(&bundle.entry.facts);
+        if (bundle.entry.facts.type != judging->provenance) {
+            continue;
+        }
+        covered = covered && (at >= RELEASED_MAX || !judging->undecided[at] ||
+                              refers_to_released(&bundle.entry.facts));
+        at++;
     }
     if (event == FHIR_BUNDLE_ERROR) {
         return broken(bundle.reason);
     }
-    return referring >= judging->undecided ? BASE_OK : BASE_ANSWER_UNCOVERED;
+    return covered ? BASE_OK : BASE_ANSWER_UNCOVERED;
 }
 
 /* Provenance is judged by targets where its grant is a patient's, without a constraint (D6). */
@@ -436,7 +447,9 @@ static bool start_provenances(judging_t *judging)
     judging->provenance = type;
     judging->released =
         base_arena_scratch(judging->arena, RELEASED_MAX, sizeof(*judging->released));
-    return judging->released != NULL;
+    judging->undecided =
+        base_arena_array(judging->arena, RELEASED_MAX, sizeof(*judging->undecided));
+    return judging->released != NULL && judging->undecided != NULL;
 }
 
 static base_reason_t judge_searchset(judging_t *judging, base_span_t body)
@@ -452,7 +465,8 @@ static base_reason_t judge_searchset(judging_t *judging, base_span_t body)
     if (reason == BASE_OK) {
         reason = judge_bundle_end(judging, &bundle, body, matches);
     }
-    return reason == BASE_OK && judging->undecided > 0 ? judge_provenances(judging, body) : reason;
+    return reason == BASE_OK && judging->undecided_n > 0 ? judge_provenances(judging, body)
+                                                         : reason;
 }
 
 /* B6: Parameters hold resources under names that no lens looks at; with none of them they are values. */

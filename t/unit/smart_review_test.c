@@ -368,6 +368,47 @@ static void totals(void)
             "short of what is shown");
 }
 
+#define PROVENANCE(id, targets)                                                                    \
+    "{\"search\":{\"mode\":\"include\"},\"resource\":{\"resourceType\":\"Provenance\",\"id\":"     \
+    "\"" id "\",\"target\":[" targets "]}}"
+#define TO(what) "{\"reference\":\"" what "\"}"
+
+/* D6, L9: each Provenance by its own targets; what another one refers to is no help. */
+static void provenances(void)
+{
+    token("patient/Observation.rs patient/Provenance.rs");
+    is_int(stage_line(&stage, "GET /Observation?_revinclude=Provenance:target"), SMART_SEND,
+           "with Provenances");
+    answers(BASE_OK, 200, JSON, BUNDLE(O1 "," PROVENANCE("a", TO("Observation/1"))), "of a match");
+    answers(BASE_OK, 200, JSON, BUNDLE(PROVENANCE("a", TO("Observation/1")) "," O1), "before it");
+    answers(BASE_ANSWER_UNCOVERED, 200, JSON, BUNDLE(O1 "," PROVENANCE("b", TO("Observation/2"))),
+            "of what is not here");
+    answers(BASE_ANSWER_UNCOVERED, 200, JSON,
+            BUNDLE(O1 "," PROVENANCE("a", TO("Patient/p1") "," TO("Observation/1")) "," PROVENANCE(
+                "b", TO("Patient/p2"))),
+            "another patient's, beside one that is covered twice over");
+    answers(BASE_ANSWER_UNCOVERED, 200, JSON,
+            BUNDLE(PROVENANCE("b", TO("Patient/p2")) "," O1 "," PROVENANCE(
+                "a", TO("Observation/1") "," TO("Patient/p1"))),
+            "the other way round");
+    answers(BASE_OK, 200, JSON,
+            BUNDLE(O1 "," PROVENANCE("a", TO("Patient/p1") "," TO("Observation/1")) "," PROVENANCE(
+                "b", TO("Observation/1"))),
+            "two of one's own");
+}
+
+/* L20: on a page that nobody narrowed a total counts what is not shown. */
+static void pages(void)
+{
+    token("patient/Observation.s");
+    is_int(stage_line(&stage, "GET /?_getpages=x"), SMART_SEND, "a page");
+    answers(BASE_OK, 200, JSON, BUNDLE(O1), "own");
+    answers(BASE_NOT_NARROWABLE, 200, JSON,
+            "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":2," SELF(
+                STAGE_URL "/_search") ",\"entry\":[" O1 "]}",
+            "a total beyond it, by a link without any parameter");
+}
+
 static void joined(void)
 {
     smart_verdict_t verdict, more;
@@ -412,6 +453,8 @@ int main(void)
     searchsets();
     patient_searchsets();
     totals();
+    provenances();
+    pages();
     joined();
     stage_close(&stage);
     UNIT_END();
