@@ -16,7 +16,10 @@ typedef struct {
     bool negative;
 } fhir_decimal_t;
 
-/* Reads a JSON number (RFC 8259 section 6). False: it is none, or its exponent is out of bounds. The text must outlive it. */
+/*
+ * Reads a JSON number (RFC 8259 section 6). False: it is none, or its exponent is out of bounds.
+ * The text must outlive it.
+ */
 bool fhir_decimal_parse(base_span_t text, fhir_decimal_t *decimal);
 
 /* < 0, 0, > 0. */
@@ -24,13 +27,13 @@ int fhir_decimal_cmp(const fhir_decimal_t *a, const fhir_decimal_t *b);
 
 typedef enum {
     FHIR_DECIMAL_OK,
-    FHIR_DECIMAL_SIZE, /* more than 17 digits, or an exponent: FHIR does not say how precise those are */
+    FHIR_DECIMAL_SIZE, /* more than 17 digits, or an exponent, whose precision is unsaid */
     FHIR_DECIMAL_NO_MEMORY
 } fhir_decimal_reason_t;
 
 /*
- * The half-open range [low, high) of all that rounds to `text`, a number by itself (R4 search.html#number): half a unit of its last
- * digit to both sides.
+ * The half-open range [low, high) of all that rounds to `text`, a number by itself (R4
+ * search.html#number): half a unit of its last digit to both sides.
  */
 fhir_decimal_reason_t fhir_decimal_range(base_span_t text, base_arena_t *arena, fhir_decimal_t *low,
                                          fhir_decimal_t *high);

@@ -128,9 +128,9 @@ const fhir_definitions_t *fhir_definitions_of(fhir_version_t version);
 
 /*
  * A search parameter that a server has beyond the standard (RULES C1). `path` as in the data of
- * tools/definitions: "names", "names|datatype" or "names|datatype|target type", names in the notation
- * of fhir_path_t. Without a datatype it can be searched by, but is no constraint that can be
- * evaluated. The same type, name and kind again is one more path.
+ * tools/definitions: "names", "names|datatype" or "names|datatype|target type", names in the
+ * notation of fhir_path_t. Without a datatype it can be searched by, but is no constraint that can
+ * be evaluated. The same type, name and kind again is one more path.
  */
 typedef struct {
     base_span_t type;
@@ -140,11 +140,12 @@ typedef struct {
 } fhir_addition_t;
 
 /*
- * The definitions and the additions together, in the arena, which must outlive them; for the time when
- * a configuration is read. Types are others than those of `defs`: whoever takes one from here must not
- * compare it with one from there. NULL on success; else what is wrong, with `*at` the addition that it
- * is wrong with: an unknown type or kind, no name of letters, digits, '-' and '_', a name that the
- * standard or a guide has already or that begins with '_', a path that cannot be read, no memory.
+ * The definitions and the additions together, in the arena, which must outlive them; for the time
+ * when a configuration is read. Types are others than those of `defs`: whoever takes one from here
+ * must not compare it with one from there. NULL on success; else what is wrong, with `*at` the
+ * addition that it is wrong with: an unknown type or kind, no name of letters, digits, '-' and '_',
+ * a name that the standard or a guide has already or that begins with '_', a path that cannot be
+ * read, no memory.
  */
 const char *fhir_definitions_with(const fhir_definitions_t *defs, const fhir_addition_t *additions,
                                   size_t n, base_arena_t *arena, const fhir_definitions_t **out,

@@ -1,9 +1,9 @@
 /*
  * fhir_fold: text without regard to case and diacritics (R4 search.html#string).
  *
- * Latin, Greek, Cyrillic and Armenian letters lose their case and their marks, one letter staying one letter, and combining marks
- * count for nothing; any other character is only like itself. So two texts may be found different that a collation would
- * call alike, never the reverse.
+ * Latin, Greek, Cyrillic and Armenian letters lose their case and their marks, one letter staying
+ * one letter, and combining marks count for nothing; any other character is only like itself. So
+ * two texts may be found different that a collation would call alike, never the reverse.
  */
 
 #ifndef FHIR_FOLD_H

@@ -1,5 +1,6 @@
 /*
- * fhir_links: all references anywhere in a resource, contained resources and Bundles inside included (RULES B5, B11).
+ * fhir_links: all references anywhere in a resource, contained resources and Bundles inside
+ * included (RULES B5, B11).
  */
 
 #ifndef FHIR_LINKS_H
@@ -33,8 +34,8 @@ typedef struct {
 } fhir_links_t;
 
 /*
- * Reads the whole resource. `max`: more links are BASE_BODY_TOO_LARGE. Also BASE_JSON_*, BASE_NO_MEMORY. The body must outlive
- * the links. `hashes` as base_json_init has it.
+ * Reads the whole resource. `max`: more links are BASE_BODY_TOO_LARGE. Also BASE_JSON_*,
+ * BASE_NO_MEMORY. The body must outlive the links. `hashes` as base_json_init has it.
  */
 base_reason_t fhir_links_read(base_span_t body, size_t max, base_arena_t *arena, uint64_t *hashes,
                               size_t hashes_max, fhir_links_t *links);

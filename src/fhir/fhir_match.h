@@ -8,8 +8,10 @@
 #include "fhir/fhir_fact.h"
 #include "fhir/fhir_test_own.h"
 
-/* Begun anew for every object that a place leads to; kept only while it is open, but `filter` and `found`, which live as long
- * as the filtered object around it. */
+/*
+ * Begun anew for every object that a place leads to; kept only while it is open, but `filter` and
+ * `found`, which live as long as the filtered object around it.
+ */
 typedef struct {
     union {
         uint64_t masks[FHIR_ROLE_MASKS]; /* alternatives met so far, by role */
@@ -28,7 +30,10 @@ void fhir_match_open(fhir_match_t *match);
 /* The leaf of that name; false: the name is none. */
 bool fhir_match_leaf(const fhir_place_t *place, base_span_t name, fhir_match_t *match);
 
-/* A value of the leaf. UNKNOWN: it cannot be judged; else NOT_MET, and the end of the object will tell. */
+/*
+ * A value of the leaf. UNKNOWN: it cannot be judged; else NOT_MET, and the end of the object will
+ * tell.
+ */
 fhir_fact_t fhir_match_value(const fhir_test_t *test, const fhir_place_t *place,
                              fhir_leaf_json_t json, base_span_t text, fhir_match_t *match);
 

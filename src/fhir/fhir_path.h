@@ -24,8 +24,8 @@ typedef struct {
 } fhir_steps_t;
 
 /*
- * Reads a path text. False: it has "[n]", a second filter, more steps than fit, or anything else that
- * is none of the notation. The text must outlive the steps.
+ * Reads a path text. False: it has "[n]", a second filter, more steps than fit, or anything else
+ * that is none of the notation. The text must outlive the steps.
  */
 bool fhir_path_read(const char *text, fhir_steps_t *steps);
 

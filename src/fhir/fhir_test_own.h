@@ -1,9 +1,11 @@
 /*
- * fhir_test_own: the inside of a test. For fhir_test*.c, fhir_lens.c, fhir_match.c and fhir_resource.c.
+ * fhir_test_own: the inside of a test. For fhir_test*.c, fhir_lens.c, fhir_match.c and
+ * fhir_resource.c.
  *
- * Each path of the parameter leads to an object (the resource itself, a Coding, a Period ...) of which some members are leaves; a leaf
- * plays a role in the comparison. A string that arrives at a leaf is compared at once with every
- * alternative: one bit each. What is found is put together when the object ends.
+ * Each path of the parameter leads to an object (the resource itself, a Coding, a Period ...) of
+ * which some members are leaves; a leaf plays a role in the comparison. A string that arrives at a
+ * leaf is compared at once with every alternative: one bit each. What is found is put together when
+ * the object ends.
  */
 
 #ifndef FHIR_TEST_OWN_H

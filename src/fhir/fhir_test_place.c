@@ -151,7 +151,9 @@ static bool place_primitive(const char *datatype, fhir_kind_t kind, fhir_place_t
         }
     }
     *blind = true;
-    /* A filter that would choose among things nobody can judge is left out: more is unknown then. */
+    /*
+     * A filter that would choose among things nobody can judge is left out: more is unknown then.
+     */
     place->steps.filter = FHIR_PATH_NO_FILTER;
     return place_leaf(place, FHIR_ROLE_BLIND, FHIR_LEAF_STRING);
 }

@@ -114,8 +114,10 @@ static fhir_type_set_t leads_to(const fhir_definitions_t *defs, const fhir_param
     return parameter->paths.n > 0 ? set : parameter->targets;
 }
 
-/* Those of the set that define the parameter; the first definition of it is *parameter, and what all of them refer to is added up
- * in *targets. */
+/*
+ * Those of the set that define the parameter; the first definition of it is *parameter, and what
+ * all of them refer to is added up in *targets.
+ */
 static fhir_type_set_t defining(const fhir_definitions_t *defs, const fhir_type_set_t *set,
                                 base_span_t name, const fhir_parameter_t **parameter,
                                 fhir_type_set_t *targets)

@@ -22,10 +22,11 @@ typedef enum {
     FHIR_USE_RESULT,     /* shapes the answer: use->result */
     FHIR_USE_SPECIAL,    /* _filter _query _list _in _text _content: use->special */
     FHIR_USE_PAGE,       /* a page parameter (RULES C1) */
-    FHIR_USE_UNKNOWN, /* a name that the type does not define (chained or with a modifier: so says the item) */
-    FHIR_USE_RESERVED, /* unknown, and it begins with '_' */
-    FHIR_USE_BROKEN /* known by its name, but not of its form: a chain over what is no reference or to nowhere, an unknown type,
-                            modifier, include value, too many hops */
+    FHIR_USE_UNKNOWN,    /* a name that the type does not define; the item says if chained */
+    FHIR_USE_RESERVED,   /* unknown, and it begins with '_' */
+    /* Known by its name, but not of its form: a chain over what is no reference or to nowhere, an
+     * unknown type, modifier or include value, too many hops. */
+    FHIR_USE_BROKEN
 } fhir_use_kind_t;
 
 typedef enum {
@@ -75,8 +76,10 @@ typedef enum {
     FHIR_SPECIAL_CONTENT
 } fhir_special_t;
 
-/* From the types in `from` over the reference parameter `name` to those in `to`. Forwards: `name` is of `from`. Reverse (_has): it
- * is of the types in `to` and refers to `from`. */
+/*
+ * From the types in `from` over the reference parameter `name` to those in `to`. Forwards: `name`
+ * is of `from`. Reverse (_has): it is of the types in `to` and refers to `from`.
+ */
 typedef struct {
     bool reverse;
     base_span_t name;
@@ -111,8 +114,9 @@ typedef struct {
 } fhir_use_t;
 
 /*
- * Reads an item of a search on `type` (NULL: on the whole system, with the common parameters only; call it for each type of `_type`
- * instead where that matters). Always gives a kind. Spans point into the item.
+ * Reads an item of a search on `type` (NULL: on the whole system, with the common parameters only;
+ * call it for each type of `_type` instead where that matters). Always gives a kind. Spans point
+ * into the item.
  */
 void fhir_use_read(const fhir_definitions_t *defs, const fhir_type_t *type, const fhir_item_t *item,
                    fhir_use_t *use);
@@ -151,8 +155,9 @@ typedef struct {
 } fhir_patient_value_t;
 
 /*
- * Takes the next alternative off *rest (begin with the item's value; absent when all were taken) and says what it names. `use`: a
- * FILTER over a reference parameter, or over `_id` of Patient (RULES C15, C18).
+ * Takes the next alternative off *rest (begin with the item's value; absent when all were taken)
+ * and says what it names. `use`: a FILTER over a reference parameter, or over `_id` of Patient
+ * (RULES C15, C18).
  */
 void fhir_use_patient(const fhir_definitions_t *defs, const fhir_use_t *use, base_span_t *rest,
                       const base_span_t *bases, size_t n_bases, fhir_patient_value_t *value);

@@ -1,6 +1,6 @@
 /*
- * fhir_walk: a whole JSON body read member by member, each by the function that its name has. For those readers of the room that have
- * all of the body in one span.
+ * fhir_walk: a whole JSON body read member by member, each by the function that its name has. For
+ * those readers of the room that have all of the body in one span.
  */
 
 #ifndef FHIR_WALK_H
@@ -42,7 +42,9 @@ bool fhir_walk_pull(fhir_walk_t *walk, base_json_event_t *event);
 /* False, and the walk's reason for shapes, when it is another event. */
 bool fhir_walk_is(fhir_walk_t *walk, base_json_event_t event, base_json_event_t wanted);
 
-/* All members of an object, from its first event to its end. *n (may be NULL): how many there were. */
+/*
+ * All members of an object, from its first event to its end. *n (may be NULL): how many there were.
+ */
 bool fhir_walk_object(fhir_walk_t *walk, base_json_event_t event, const fhir_walk_member_t *members,
                       size_t n_members, void *ctx, size_t *n);
 

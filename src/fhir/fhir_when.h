@@ -1,9 +1,9 @@
 /*
- * fhir_when: dates and times as the stretches of time they stand for, and FHIR's comparisons of those (R4
- * search.html#date, #prefix; RULES E6a).
+ * fhir_when: dates and times as the stretches of time they stand for, and FHIR's comparisons of
+ * those (R4 search.html#date, #prefix; RULES E6a).
  *
- * A date, and a time without a zone, is local to a place that nobody names. Where what is asked hangs on the zone (between UTC-12 and
- * UTC+14), the answer is UNKNOWN.
+ * A date, and a time without a zone, is local to a place that nobody names. Where what is asked
+ * hangs on the zone (between UTC-12 and UTC+14), the answer is UNKNOWN.
  */
 
 #ifndef FHIR_WHEN_H
@@ -43,8 +43,9 @@ extern const fhir_instant_t fhir_when_first;
 extern const fhir_instant_t fhir_when_last;
 
 /*
- * Reads YYYY, YYYY-MM, YYYY-MM-DD, or that with Thh:mm[:ss[.f]] and Z, +hh:mm, -hh:mm or no zone. False for anything else, for
- * days that no calendar has, leap seconds, 24:00, and fractions finer than a nanosecond.
+ * Reads YYYY, YYYY-MM, YYYY-MM-DD, or that with Thh:mm[:ss[.f]] and Z, +hh:mm, -hh:mm or no zone.
+ * False for anything else, for days that no calendar has, leap seconds, 24:00, and fractions finer
+ * than a nanosecond.
  */
 bool fhir_when_parse(base_span_t text, fhir_when_t *when);
 

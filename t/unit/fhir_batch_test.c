@@ -1,5 +1,6 @@
 /*
- * Batches and transactions: what is read of each entry and where it stands, and the request that it makes.
+ * Batches and transactions: what is read of each entry and where it stands, and the request that it
+ * makes.
  */
 
 #include "fhir/fhir_batch.h"
