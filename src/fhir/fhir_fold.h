@@ -14,7 +14,7 @@
 /* True when `text` begins with `prefix`, both folded. Both are UTF-8. */
 bool fhir_fold_starts(base_span_t text, base_span_t prefix);
 
-/* True when both are alike as a whole. */
-bool fhir_fold_eq(base_span_t a, base_span_t b);
+/* True when no character of it counts: everything begins with it. */
+bool fhir_fold_is_empty(base_span_t text);
 
 #endif

@@ -130,7 +130,7 @@ static fhir_test_reason_t read_text(struct fhir_test_s *test, base_span_t text, 
     (void) bit;
     /* What begins with nothing would be everything. */
     if (reason == FHIR_TEST_OK && test->kind == FHIR_STRING &&
-        fhir_fold_eq(alternative->text, BASE_SPAN(""))) {
+        fhir_fold_is_empty(alternative->text)) {
         return FHIR_TEST_VALUE;
     }
     return reason;

@@ -23,6 +23,8 @@ static const struct {
      1},
     {"{\"anElementWhoseNameIsLongerThanAnyOther\":[[{\"reference\":\"a?b\"}]]}", "r\"a?b\"", 1},
     {"{\"an\\u0045lementWhoseNameIsLongerThanAnyOther\":[{\"reference\":\"a?b\"}]}", "r\"a?b\"", 1},
+    {"{\"aaaaaaaaaaaa\\u0061reference\":{\"reference\":\"a?b\"}}", "r\"a?b\"", 1},
+    {"{\"aaaaaaaaaaaaaaaa\\u0061a\":{\"reference\":\"a?b\"}}", "r\"a?b\"", 1},
     {"{\"r\\u0065ference\":\"a\\u003fb\"}", "r\"a\\u003fb\"", 1},
     {"{\"contained\":[{\"subject\":{\"reference\":\"a\"}}]}", "r\"a\"", 0},
     {"{\"entry\":[{\"resource\":{\"a\":{\"reference\":\"x?y\"}}}]}", "r\"x?y\"", 1},

@@ -193,6 +193,8 @@ static const case_t tokens[] = {
     {"Patient", "phone", "5",
      "\"telecom\":[{\"value\":\"6\",\"system\":\"fax\"},{\"value\":\"5\",\"system\":\"phone\"}]",
      'M'},
+    {"Patient", "phone", "5",
+     "\"telecom\":[{\"value\":\"5\",\"system\":\"phone\"},{\"system\":\"fax\"}]", 'M'},
     {"Patient", "race", "2106-3",
      "\"extension\":[{\"url\":\"http://hl7.org/fhir/us/core/StructureDefinition/us-core-race\","
      "\"extension\":[{\"url\":\"ombCategory\",\"valueCoding\":{\"code\":\"2106-3\"}}]}]",
@@ -251,6 +253,15 @@ static const case_t strings[] = {
     {"Patient", "family", "\xe6\x9d\x8e", NAME("\"family\":\"\xe6\x98\x8e\""), 'N'},
     {"Patient", "family", "\xcc\x81", NAME("\"family\":\"a\""), 'V'},
     {"Patient", "family", "a\\,b", NAME("\"family\":\"A,B\""), 'M'},
+    {"Patient", "family", "zA", NAME("\"family\":\"Za\""), 'M'},
+    {"Patient", "family", "[", NAME("\"family\":\"{\""), 'N'},
+    {"Patient", "family", "@", NAME("\"family\":\"`\""), 'N'},
+    {"Patient", "family", "ab", NAME("\"family\":\"a\\u0300b\""), 'M'},
+    {"Patient", "family", "ab", NAME("\"family\":\"a\\u036fb\""), 'M'},
+    {"Patient", "family", "ab", NAME("\"family\":\"a\\u02ffb\""), 'N'},
+    {"Patient", "family", "ab", NAME("\"family\":\"a\\u0370b\""), 'N'},
+    {"Patient", "family", "\xf0\x9f\x98\x80", NAME("\"family\":\"\\ud83d\\ude00b\""), 'M'},
+    {"Patient", "family", "\xf0\x9f\x98\x80", NAME("\"family\":\"\\ud83d\\ude01b\""), 'N'},
     {"Patient", "family", "a|b", NAME("\"family\":\"A|B\""), 'M'},
     {"Patient", "address", "main", "\"address\":[{\"line\":[\"1 Elm\",\"Main St\"]}]", 'M'},
     {"Patient", "address", "bos", "\"address\":[{\"city\":\"Boston\"}]", 'M'},
@@ -307,6 +318,12 @@ static const case_t references[] = {
      "\"relatedArtifact\":[{\"resource\":\"http://a\",\"type\":\"derived-from\"}]", 'M'},
     {"Library", "derived-from", "http://a",
      "\"relatedArtifact\":[{\"resource\":\"http://a\",\"type\":\"successor\"}]", 'N'},
+    {"Library", "derived-from", "https://fhir.example.org/r4/Library/1",
+     "\"relatedArtifact\":[{\"resource\":\"Library/1\",\"type\":\"derived-from\"}]", 'N'},
+    {"Library", "derived-from", "https://fhir.example.org/r4/Library/1",
+     "\"relatedArtifact\":[{\"resource\":\"https://fhir.example.org/r4/Library/1\","
+     "\"type\":\"derived-from\"}]",
+     'M'},
     {"Bundle", "composition", "Composition/1", "\"entry\":[]", 'V'},
 };
 
@@ -353,6 +370,13 @@ static const case_t dates[] = {
     {"Observation", "date", "2024-05-01T10:00:00.5Z", ON("2024-05-01T10:00:00.51Z"), 'M'},
     {"Observation", "date", "2024-05-01T10:00:00.9Z", ON("2024-05-01T10:00:00.999Z"), 'M'},
     {"Observation", "date", "2024-05-01T10:00:00.5Z", ON("2024-05-01T10:00:00Z"), 'N'},
+    {"Observation", "date", "ge2024-05-01T10:00:00.5Z", ON("2024-05-01T10:00:00.4Z"), 'N'},
+    {"Observation", "date", "ge2024-05-01T10:00:00.5Z", ON("2024-05-01T10:00:00.500Z"), 'M'},
+    {"Observation", "date", "eb2024-05-01T10:00:00.5Z", ON("2024-05-01T10:00:00.6Z"), 'N'},
+    {"Observation", "date", "eb2024-05-01T10:00:00.5Z", ON("2024-05-01T10:00:00.4Z"), 'M'},
+    {"Observation", "date", "gt2024-05-01T10:00:00.9Z", ON("2024-05-01T10:00:00Z"), 'N'},
+    {"Observation", "date", "2024-05-01T10:00:00+14:00", ON("2024-04-30T20:00:00Z"), 'M'},
+    {"Observation", "date", "2024-05-01T10:00:00+15:00", ON("2024-04-30T20:00:00Z"), 'V'},
     {"Observation", "date", "2024-05-01", ON("2024-05-01T23:30:00-05:00"), 'U'},
     {"Observation", "date", "2024-05-01", ON("2024-05-03T12:00:00Z"), 'N'},
     {"Observation", "date", "2024-05-01", ON("2024-04-29T12:00:00Z"), 'N'},
@@ -487,6 +511,8 @@ static const case_t numbers[] = {
      Q("\"value\":5,\"system\":\"http://u\",\"code\":\"mg\""), 'M'},
     {"Observation", "value-quantity", "5||mg", Q("\"value\":5,\"code\":\"g\""), 'N'},
     {"Observation", "value-quantity", "5||mg", Q("\"value\":5"), 'N'},
+    {"Observation", "value-quantity", "5,6", Q("\"value\":5"), 'M'},
+    {"Observation", "value-quantity", "5||mg,6||g", Q("\"value\":5,\"unit\":\"mg\""), 'M'},
     {"Observation", "value-quantity", "4||mg,5||g", Q("\"value\":5,\"unit\":\"mg\""), 'N'},
     {"Observation", "value-quantity", "5|http://u", Q("\"value\":5"), 'V'},
     {"Observation", "value-quantity", "5||", Q("\"value\":5"), 'V'},
@@ -646,7 +672,56 @@ static void test_lens(void)
     is_int(fhir_lens_watch_test(lens, lab), FHIR_LENS_BITS - 1, "but for one");
     is_int(fhir_lens_watch_test(lens, lab), FHIR_LENS_FAILED, "and that was the last");
     is_int(fhir_resource_read(body, defs, lookup, lens, hashes, HASHES, &facts), BASE_OK, "read");
-    is_int(fhir_facts_bit(&facts, FHIR_LENS_BITS - 1), FHIR_MET, "the last of 64");
+    for (int i = 3; i < FHIR_LENS_BITS; i++) {
+        is_int(fhir_facts_bit(&facts, i), FHIR_MET, "bit %d of 64", i);
+    }
+}
+
+/* Two tests over one filter. */
+static void test_two_filters(void)
+{
+    const fhir_definitions_t *defs = fhir_definitions_of(FHIR_R4);
+    fhir_lens_t *lens = fhir_lens_new(arena, fhir_type_find(defs, BASE_SPAN("Patient")));
+    const fhir_test_t *five, *six;
+    fhir_facts_t facts;
+
+    (void) compile(parameter_of(defs, "Patient", "phone"), "5", &five);
+    (void) compile(parameter_of(defs, "Patient", "phone"), "6", &six);
+    (void) fhir_lens_watch_test(lens, five);
+    (void) fhir_lens_watch_test(lens, six);
+    (void) fhir_resource_read(BASE_SPAN("{\"resourceType\":\"Patient\",\"telecom\":["
+                                        "{\"system\":\"phone\",\"value\":\"5\"},"
+                                        "{\"system\":\"phone\",\"value\":\"6\"}]}"),
+                              defs, lookup, lens, hashes, HASHES, &facts);
+    is_int(fhir_facts_bit(&facts, 0), FHIR_MET, "the first of two");
+    is_int(fhir_facts_bit(&facts, 1), FHIR_MET, "the second of two");
+}
+
+/* Paths that lead nowhere one can look. */
+static void test_paths(void)
+{
+    static const struct {
+        const char *text, *datatype;
+        fhir_test_reason_t reason;
+    } rows[] = {
+        {"a.b.c.d.e.f.g.h.i.j.k", "CodeableConcept", FHIR_TEST_OK},
+        {"a.b.c.d.e.f.g.h.i.j.k.l", "CodeableConcept", FHIR_TEST_PATHS},
+        {"a.b.c.d.e.f.g.h.i.j.k.l", "code", FHIR_TEST_OK},
+        {"a[]{b=c}", "code", FHIR_TEST_PATHS},
+        {"a[]{b=c}.d", "code", FHIR_TEST_OK},
+        {"a[]{b=c}", "Coding", FHIR_TEST_OK},
+        {"a", "Attachment", FHIR_TEST_PATHS},
+        {"a", NULL, FHIR_TEST_PATHS},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const fhir_path_t path = {rows[i].text, rows[i].datatype, NULL};
+        const fhir_parameter_t parameter = {"x", FHIR_TOKEN, false, {&path, 1}, {{0}}};
+        const fhir_test_t *test;
+
+        is_int(compile(&parameter, "a", &test), rows[i].reason, "%s of %s", rows[i].text,
+               rows[i].datatype != NULL ? rows[i].datatype : "an unsaid type");
+    }
 }
 
 /* The id before the type is read again; without an interest in it it is not. */
@@ -748,6 +823,8 @@ int main(void)
     test_bounds();
     test_edges();
     test_lens();
+    test_two_filters();
+    test_paths();
     test_late_id();
     test_all();
     test_memory();
