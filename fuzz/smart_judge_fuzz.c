@@ -61,7 +61,7 @@ static void check_released(const smart_verdict_t *verdict, base_span_t body)
 static void answer(base_arena_t *arena, const smart_judge_t *judge, base_span_t body)
 {
     const smart_verdict_t *verdict = smart_judge_verdict(judge);
-    smart_head_t head = {200, BASE_SPAN_LIT("application/fhir+json"), false};
+    smart_head_t head = {.status = 200, .content_type = BASE_SPAN_LIT("application/fhir+json")};
     smart_review_t review;
 
     if (smart_review_start(&review, arena, verdict, &policy, &head) == SMART_REVIEW_HOLD &&

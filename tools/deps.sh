@@ -5,6 +5,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# make runs several of these side by side, and dpkg has one lock: one after the other, each looks anew.
+exec 9< "$0"
+flock 9
+
 missing=() # Debian packages
 npm_missing=
 

@@ -103,6 +103,16 @@
     X(BASE_INTERACTION_REFUSED,    "interaction_refused",    403, "not-supported", "", CLIENT, "This interaction is not supported here.") \
     X(BASE_OPERATION_REFUSED,      "operation_refused",      403, "not-supported", "", CLIENT, "This operation is not supported here.") \
     X(BASE_NOT_FOUND,              "not_found",              404, "not-found", "", CLIENT, "The resource does not exist or is not accessible.") \
+    /* writes and reads before judging (RULES D10, F10, L13) */ \
+    X(BASE_PREREAD_REFUSED,        "preread_refused",        502, "processing", "", UPSTREAM, "The FHIR server did not let the stored resource be read.") \
+    X(BASE_PREREAD_FAILED,         "preread_failed",         502, "processing", "", UPSTREAM, "The stored resource could not be read.") \
+    X(BASE_PREREAD_TOO_MANY,       "preread_too_many",       413, "too-costly", "", CLIENT, "The request asks for too many stored resources to be looked at.") \
+    X(BASE_UNVERSIONED,            "unversioned",            409, "conflict",   "", CLIENT, "The stored resource has no version, so the write cannot be checked safely.") \
+    X(BASE_PRECONDITION,           "precondition",           412, "conflict",   "", CLIENT, "The stored resource is not the version that the request expects.") \
+    X(BASE_CONFLICT,               "conflict",               409, "conflict",   "", CLIENT, "The stored resource changed meanwhile; try again.") \
+    X(BASE_MULTIPLE_MATCHES,       "multiple_matches",       412, "multiple-matches", "", CLIENT, "The criteria match more than one resource.") \
+    X(BASE_PATCH_INAPPLICABLE,     "patch_inapplicable",     422, "processing", "", CLIENT, "The patch cannot be applied to the stored resource.") \
+    X(BASE_PATCH_KIND,             "patch_kind",             403, "not-supported", "", CLIENT, "Only JSON Patch can be checked here.") \
     /* the answer (RULES D9, L6, L10) */ \
     X(BASE_ANSWER_NOT_JSON,        "answer_not_json",        502, "processing", "", UPSTREAM, "The FHIR server's answer cannot be checked.") \
     X(BASE_ANSWER_BROKEN,          "answer_broken",          502, "processing", "", UPSTREAM, "The FHIR server's answer cannot be checked.") \

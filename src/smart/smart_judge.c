@@ -20,6 +20,8 @@ static const char *const unsent_under_check[] = {
     "if-none-match", "if-modified-since", "if-match",       "if-unmodified-since",
     "range",         "if-range",          "accept-encoding"};
 
+static const smart_limits_t preset_limits = {500, 50, (size_t) 1 << 20};
+
 static void refuse(smart_judge_t *judge, base_reason_t reason, const char *rule)
 {
     judge->_verdict.reason = reason;
@@ -87,8 +89,31 @@ void smart_judge_start(smart_judge_t *judge, base_arena_t *arena, const smart_po
     judge->_base = base;
     judge->_message = *message;
     judge->_step = SMART_REFUSE;
+    judge->_limits = preset_limits;
     smart_verdict_init(&judge->_verdict);
     parse(judge);
+}
+
+void smart_judge_start_entry(smart_judge_t *judge, base_arena_t *arena,
+                             const smart_policy_t *policy, const smart_grants_t *grants,
+                             const fhir_request_t *request, base_span_t resource)
+{
+    memset(judge, 0, sizeof(*judge));
+    judge->_arena = arena;
+    judge->_policy = policy;
+    judge->_base = smart_grants_base(grants);
+    judge->_grants = grants;
+    judge->_request = *request;
+    judge->_message.fhir = request->message;
+    judge->_body = resource.p == NULL ? BASE_SPAN("") : resource;
+    judge->_step = SMART_REFUSE;
+    judge->_limits = preset_limits;
+    smart_verdict_init(&judge->_verdict);
+}
+
+void smart_judge_limits(smart_judge_t *judge, const smart_limits_t *limits)
+{
+    judge->_limits = *limits;
 }
 
 bool smart_judge_needs_principal(const smart_judge_t *judge)
@@ -496,6 +521,32 @@ void smart_judge_body(smart_judge_t *judge, base_span_t body)
         judge->_message.fhir.form = judge->_body;
         parse(judge);
     }
+}
+
+const smart_read_t *smart_judge_read(const smart_judge_t *judge)
+{
+    return &judge->_read;
+}
+
+/* Nobody asks for a read yet. */
+bool smart_judge_read_head(smart_judge_t *judge, const smart_read_head_t *head)
+{
+    (void) judge;
+    (void) head;
+    return false;
+}
+
+bool smart_judge_read_feed(smart_judge_t *judge, base_span_t bytes)
+{
+    (void) judge;
+    (void) bytes;
+    return false;
+}
+
+void smart_judge_read_end(smart_judge_t *judge, base_reason_t reason)
+{
+    (void) judge;
+    (void) reason;
 }
 
 const smart_verdict_t *smart_judge_verdict(const smart_judge_t *judge)

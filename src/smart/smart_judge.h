@@ -9,6 +9,7 @@
  *     for (;;) {
  *         switch (smart_judge_next(&judge)) {
  *         case SMART_WANT_BODY: read it whole, even where none was announced; smart_judge_body(&judge, bytes); continue;
+ *         case SMART_WANT_READ: GET smart_judge_read(&judge); hand in what comes back: smart_judge_read_head, _feed ..., _end; continue;
  *         case SMART_SEND:      send smart_judge_edits(&judge); the answer goes through smart_review
  *         case SMART_ANSWER:    a CORS preflight: answered at the edge, nothing is sent
  *         case SMART_REFUSE:    answer smart_judge_verdict(&judge)->reason
@@ -22,6 +23,7 @@
 #include "base/base_arena.h"
 #include "fhir/fhir_request.h"
 #include "smart/smart_grants.h"
+#include "smart/smart_stored.h"
 
 /*
  * What arrived: `fhir.path` is the raw path below the base. A header that came in several lines is joined by ", ". Absent where nothing
@@ -40,16 +42,10 @@ typedef enum {
     SMART_SEND,
     SMART_ANSWER,
     SMART_WANT_BODY, /* the whole request body: smart_judge_body */
-    SMART_WANT_READ  /* a stored resource; no judge of today asks for it */
+    SMART_WANT_READ  /* a stored resource, or a search: smart_judge_read and its like */
 } smart_step_t;
 
 #define SMART_HEADER_EDITS_MAX 24
-
-/* One request header to replace (all its occurrences by this one), or, with an absent value, to delete. Names in lower case, constant. */
-typedef struct {
-    const char *name;
-    base_span_t value;
-} smart_header_edit_t;
 
 /* What is sent upstream instead of what came: exactly this was judged. Spans live in the arena, the message or constants. */
 typedef struct {
@@ -60,9 +56,25 @@ typedef struct {
     bool query_changed;
     base_span_t body; /* only with body_changed */
     bool body_changed;
+    const base_span_t *
+        piece; /* with body_changed and piece_n > 0: the body in pieces, in this order, instead of `body` */
+    size_t piece_n;
     smart_header_edit_t header[SMART_HEADER_EDITS_MAX];
     size_t header_n;
 } smart_edits_t;
+
+/* Bounds (DESIGN "Bounds"), each a directive's. */
+typedef struct {
+    size_t bundle_max;  /* entries of a batch or transaction */
+    size_t preread_max; /* reads of one request */
+    size_t read_buffer; /* bytes of a read that must be kept whole */
+} smart_limits_t;
+
+/* What is to be read before more can be said. */
+typedef struct {
+    base_span_t path;  /* "/Observation/1" */
+    base_span_t query; /* without '?'; absent: none */
+} smart_read_t;
 
 /* Members that begin with an underscore are the judge's own. */
 typedef struct {
@@ -76,6 +88,8 @@ typedef struct {
     smart_verdict_t _verdict;
     smart_edits_t _edits;
     base_span_t _body;
+    smart_limits_t _limits;
+    smart_read_t _read;
     smart_step_t _step; /* what was said last */
     bool _done;
 } smart_judge_t;
@@ -86,6 +100,17 @@ typedef struct {
  */
 void smart_judge_start(smart_judge_t *judge, base_arena_t *arena, const smart_policy_t *policy,
                        const smart_base_t *base, const smart_message_t *message);
+
+/*
+ * The same for one entry of a batch or transaction: already parsed, with the grants of the whole, and its resource for a body (absent: none).
+ * It never asks for a principal or for a body.
+ */
+void smart_judge_start_entry(smart_judge_t *judge, base_arena_t *arena,
+                             const smart_policy_t *policy, const smart_grants_t *grants,
+                             const fhir_request_t *request, base_span_t resource);
+
+/* Right after start; else 500 entries, 50 reads, 1 MB. */
+void smart_judge_limits(smart_judge_t *judge, const smart_limits_t *limits);
 
 /*
  * False: no token is looked at (metadata, smart-configuration, CORS preflight, a misspelt smart-configuration). True: without a valid token the answer is 401, whatever else is wrong with the request.
@@ -100,6 +125,20 @@ smart_step_t smart_judge_next(smart_judge_t *judge);
 
 /* The whole body, after WANT_BODY; of a _search its form, of a write the resource or patch. Must live until the edits have been used. */
 void smart_judge_body(smart_judge_t *judge, base_span_t body);
+
+/*
+ * After WANT_READ: what to read, by GET below the base, before more can be said (D10, L13). Asked for as JSON, without the client's
+ * conditional, Range, Accept-Encoding, Prefer and body headers; with our own headers and upstream authorization. Never from a cache
+ * that may be stale.
+ */
+const smart_read_t *smart_judge_read(const smart_judge_t *judge);
+
+/* The head; then the body's bytes as they come, cut anywhere; then the end. False: enough is known, the rest of it is of no use. */
+bool smart_judge_read_head(smart_judge_t *judge, const smart_read_head_t *head);
+bool smart_judge_read_feed(smart_judge_t *judge, base_span_t bytes);
+
+/* BASE_OK: it came whole. Else why there is none, or not all of it: BASE_UPSTREAM_UNAVAILABLE, BASE_ANSWER_TRUNCATED, BASE_NOT_AS_JUDGED ... */
+void smart_judge_read_end(smart_judge_t *judge, base_reason_t reason);
 
 /* Valid after a final step, and as far as decided before. */
 const smart_verdict_t *smart_judge_verdict(const smart_judge_t *judge);

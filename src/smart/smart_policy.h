@@ -12,6 +12,9 @@
 #include "smart/smart_operation.h"
 #include "smart/smart_scope.h"
 
+/* What makes a Binary readable under patient/ (B11). */
+typedef enum { SMART_BINARY_REFERENCED, SMART_BINARY_DENY, SMART_BINARY_SCOPE } smart_binary_t;
+
 typedef struct {
     const fhir_definitions_t *definitions; /* of fhir_version */
     bool membership_strict;                /* D4; reads only */
@@ -23,6 +26,12 @@ typedef struct {
     bool hide_existence;                   /* D9 */
     bool history_own;                      /* D11 */
     bool include_refuse;                   /* C2 */
+    smart_binary_t binary;                 /* B11 */
+    bool batch_refuse;                     /* B5 */
+    bool suppressed_outcome;               /* I4 */
+    bool update_create_off;                /* B2 row 3 */
+    bool unversioned_allow;                /* L13 */
+    bool export_group_ignore;              /* B8 */
     const base_span_t *page_parameters;    /* beyond the built-in ones (C1) */
     size_t page_parameters_n;
     const smart_scope_t *ceiling; /* every token is cut down to these; none: as it is */

@@ -543,6 +543,22 @@ static base_reason_t judge_by(smart_review_t *review, const smart_check_t *check
     return judging.no_memory ? BASE_NO_MEMORY : reason;
 }
 
+/* STREAM is not said yet. */
+base_reason_t smart_review_feed(smart_review_t *review, base_span_t *in, base_splice_t *splice)
+{
+    (void) review;
+    (void) in;
+    (void) splice;
+    return BASE_INTERNAL;
+}
+
+base_reason_t smart_review_end(smart_review_t *review, base_splice_t *splice)
+{
+    (void) review;
+    (void) splice;
+    return BASE_INTERNAL;
+}
+
 /* Every check must hold: a verdict that was joined has those of all locations that judged. */
 base_reason_t smart_review_body(smart_review_t *review, base_span_t body)
 {

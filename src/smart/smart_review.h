@@ -1,38 +1,69 @@
 /*
- * smart_review: the way of an answer. First form: an answer under check is held whole, judged, and released unchanged or replaced.
+ * smart_review: the way of an answer, as it streams.
  *
- *     smart_review_start(&review, arena, verdict, policy, &head)
- *         SMART_REVIEW_PASS     nothing to check, pass it on as it comes
- *         SMART_REVIEW_HOLD     hold the body (up to the operator's limit, else BASE_ANSWER_TOO_LARGE), then smart_review_body
- *         SMART_REVIEW_REPLACE  do not look at the body: answer review.reason
- *     smart_review_body(&review, body) -> BASE_OK: release head and body unchanged; else answer with that reason instead
+ *     switch (smart_review_start(&review, arena, verdict, policy, &head)) {
+ *     case SMART_REVIEW_PASS:    nothing to check: pass it on as it comes
+ *     case SMART_REVIEW_REPLACE: do not look at the body: answer review.reason
+ *     case SMART_REVIEW_STREAM:  base_splice_init(&splice); apply review.header[]; then for all bytes, cut anywhere,
+ *                                smart_review_feed, and at the end smart_review_end; after each, take the splice's operations
+ *     }
+ *
+ * Bytes that were not released are held by the caller, up to the operator's limits (else BASE_ANSWER_TOO_LARGE). A single resource is
+ * judged when it is complete, so nothing of it is released before smart_review_end; of a Bundle, an entry when it is complete. A failure
+ * before anything was released is answered by that reason instead; later, by cutting the connection. The head is sent with the first
+ * released byte or at the end.
  *
  * Where an answer is replaced and review.status is not 0, the answer has that status instead of the reason's own (L10: the status
  * of an upstream's error passes even when its body may not).
  *
- * A body that ends early, or longer than it said, never comes here: the caller answers BASE_ANSWER_TRUNCATED.
+ * A body that ends early, or longer than it said, never comes to smart_review_end: the caller answers BASE_ANSWER_TRUNCATED.
  */
 
 #ifndef SMART_REVIEW_H
 #define SMART_REVIEW_H
 
 #include "base/base_arena.h"
+#include "base/base_splice.h"
 #include "smart/smart_policy.h"
 #include "smart/smart_verdict.h"
 
-/* What the head of the upstream's answer says. */
+/* Where links lead (L0 "below the base"). URLs without a slash at the end; absent: not known. */
+typedef struct {
+    base_span_t upstream;   /* scheme, host and path prefix that were sent */
+    base_span_t public_url; /* what clients call it; absent: links stay as they are */
+} smart_link_bases_t;
+
+/* What the head of the upstream's answer says. Absent spans: no such header. */
 typedef struct {
     unsigned status;
-    base_span_t content_type; /* absent: none */
-    bool content_encoded;     /* there is a Content-Encoding other than identity */
+    base_span_t content_type;
+    bool content_encoded; /* there is a Content-Encoding other than identity */
+    base_span_t etag;
+    base_span_t last_modified;
+    base_span_t location;
+    base_span_t content_location;
+    smart_link_bases_t bases;
 } smart_head_t;
 
-typedef enum { SMART_REVIEW_REPLACE, SMART_REVIEW_HOLD, SMART_REVIEW_PASS } smart_review_step_t;
+typedef enum {
+    SMART_REVIEW_REPLACE,
+    SMART_REVIEW_HOLD, /* first form: the whole body at once, smart_review_body */
+    SMART_REVIEW_PASS,
+    SMART_REVIEW_STREAM
+} smart_review_step_t;
+
+#define SMART_REVIEW_HEADERS_MAX 8
 
 /* Members that begin with an underscore are the review's own. */
 typedef struct {
-    base_reason_t reason; /* after REPLACE */
+    base_reason_t reason; /* after REPLACE, or a failure */
     unsigned status;      /* 0: that of the reason */
+    bool
+        not_modified; /* after smart_review_end: 304 without a body, whatever the splice says (D9) */
+    uint64_t removed; /* entries taken out so far */
+    smart_header_edit_t
+        header[SMART_REVIEW_HEADERS_MAX]; /* edits of the answer's head, PASS included */
+    size_t header_n;
     base_arena_t *_arena;
     const smart_verdict_t *_verdict;
     const smart_policy_t *_policy;
@@ -47,6 +78,18 @@ typedef struct {
 smart_review_step_t smart_review_start(smart_review_t *review, base_arena_t *arena,
                                        const smart_verdict_t *verdict, const smart_policy_t *policy,
                                        const smart_head_t *head);
+
+/*
+ * The next bytes. BASE_OK: take the splice's operations; while *in is not used up, then feed the rest (the splice had no room). Else
+ * nothing more is released.
+ */
+base_reason_t smart_review_feed(smart_review_t *review, base_span_t *in, base_splice_t *splice);
+
+/*
+ * The body is complete (an empty one of an error answer is fine). BASE_OK: take the splice's operations; when base_splice_taken is not yet the
+ * length of the body, call again (the splice had no room).
+ */
+base_reason_t smart_review_end(smart_review_t *review, base_splice_t *splice);
 
 /* Judges the held body, all of it. An empty body of an error answer is fine. */
 base_reason_t smart_review_body(smart_review_t *review, base_span_t body);

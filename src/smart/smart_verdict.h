@@ -29,6 +29,12 @@ typedef struct {
 
 struct smart_grants_s;
 
+/* One header to replace (all its occurrences by this one), or, with an absent value, to delete. Names in lower case, constant. */
+typedef struct {
+    const char *name;
+    base_span_t value;
+} smart_header_edit_t;
+
 /* What an answer under RESPONSE must be. */
 typedef enum {
     SMART_CHECK_NONE,
@@ -36,8 +42,12 @@ typedef enum {
     SMART_CHECK_SEARCHSET, /* matches covered by s, included resources on their own merit (L8) */
     SMART_CHECK_HISTORY,   /* versions of this instance by r, or of any type by s */
     SMART_CHECK_PAGE,      /* of a searchset or history: each entry by r or s (L20) */
-    SMART_CHECK_OPERATION /* an outcome, Parameters without resources, a resource or entries of a Bundle by r or s (B6) */
+    SMART_CHECK_OPERATION, /* an outcome, Parameters without resources, a resource or entries of a Bundle by r or s (B6) */
+    SMART_CHECK_WRITTEN, /* of a write: an outcome, or what was written, which r must cover, else the body goes and status and headers stay (B4, L3) */
+    SMART_CHECK_ENTRIES  /* of a batch or transaction, by index (L15) */
 } smart_check_kind_t;
+
+struct smart_entry_check_s;
 
 /* One check of the answer. What it points to belongs to a principal's grants: whoever keeps a verdict holds the principal. */
 typedef struct {
@@ -50,7 +60,22 @@ typedef struct {
     bool includes;               /* SEARCHSET: entries of mode include may be there */
     fhir_type_set_t included;    /* types that an _include names: r suffices for them (L3) */
     smart_narrowing_t narrowing; /* SEARCHSET: what was appended, or said already */
+    bool counts; /* SEARCHSET: a count was asked for, and it must be a true one (C13, L6) */
+    base_span_t if_none_match; /* INSTANCE: the client's, answered at the edge (D9); absent: none */
+    base_span_t if_modified_since;           /* likewise */
+    const struct smart_entry_check_s *entry; /* ENTRIES: of each entry that the client sent */
+    size_t entry_n;
+    bool transaction; /* ENTRIES: of a transaction, else of a batch */
 } smart_check_t;
+
+/* What one entry of a batch or transaction must be answered with (L15). */
+typedef struct smart_entry_check_s {
+    base_reason_t
+        refused; /* else than BASE_OK: it was not sent, and is answered with this (B5 split) */
+    smart_missing_t missing; /* of a refused one */
+    bool write;          /* committed by then: its resource may go, its status and location stay */
+    smart_check_t check; /* kind NONE: nothing is to be checked */
+} smart_entry_check_t;
 
 #define SMART_CHECKS_MAX 4
 

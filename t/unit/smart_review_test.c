@@ -186,7 +186,8 @@ static void heads(void)
                       "\"Patient/p1\"}}";
     const char *outcome = "{\"resourceType\":\"OperationOutcome\",\"issue\":[]}";
     smart_review_t review;
-    smart_head_t encoded = {200, BASE_SPAN_LIT(JSON), true};
+    smart_head_t encoded = {
+        .status = 200, .content_type = BASE_SPAN_LIT(JSON), .content_encoded = true};
 
     token("patient/Observation.rs");
     (void) stage_line(&stage, "GET /Observation/1");

@@ -156,7 +156,7 @@ static inline base_reason_t stage_answer(stage_t *s, unsigned status, const char
                                          const char *body, unsigned *shown)
 {
     smart_review_t review;
-    smart_head_t head = {status, base_span_of(type), false};
+    smart_head_t head = {.status = status, .content_type = base_span_of(type)};
     base_reason_t reason = BASE_OK;
 
     switch (
