@@ -151,35 +151,56 @@ static void check_cut(base_span_t bytes, size_t cut, base_reason_t reason,
     CHECK(reason != BASE_OK || same_facts(&facts, whole));
 }
 
-static void check_bundle(base_span_t bytes, base_reason_t reason)
+/* Items follow each other, and each resource of them is what it is alone. */
+static void check_item(base_span_t bytes, const fhir_item_place_t *item, uint64_t *at)
 {
-    base_arena_t *texts = base_arena_new((size_t) 1 << 20);
-    fhir_bundle_t bundle;
-    fhir_bundle_event_t event;
-    size_t at = 0;
+    static uint64_t more[HASHES];
+    fhir_facts_t facts;
+    size_t i;
 
-    fhir_bundle_open(&bundle, bytes, defs, lookup, NULL, texts, hashes, HASHES);
-    while ((event = fhir_bundle_next(&bundle)) == FHIR_BUNDLE_ENTRY) {
-        const fhir_bundle_entry_t *entry = &bundle.entry;
-        static uint64_t more[HASHES];
-        fhir_facts_t facts;
+    CHECK(item->from > *at && item->to > item->from && item->to <= bytes.n);
+    *at = item->to;
+    for (i = 0; i < item->member_n; i++) {
+        const fhir_bundle_member_t *member = &item->member[i];
 
-        CHECK(entry->whole.from > at && entry->whole.to > entry->whole.from);
-        CHECK(entry->whole.to <= bytes.n);
-        CHECK(bytes.p[entry->whole.from] == '{' && bytes.p[entry->whole.to - 1] == '}');
-        at = entry->whole.to;
-        if (entry->resource.to == 0) {
-            continue;
+        CHECK(member->from > item->from && member->value > member->from);
+        CHECK(member->to > member->value && member->to < item->to);
+        if (member->id == FHIR_MEMBER_RESOURCE && item->has_resource && !item->wrong) {
+            CHECK(fhir_resource_read(
+                      base_span_sub(bytes, (size_t) member->value, (size_t) member->to), defs,
+                      lookup, NULL, more, HASHES, &facts) == BASE_OK);
+            CHECK(same_facts(&facts, &item->facts));
         }
-        CHECK(entry->resource.from > entry->whole.from && entry->resource.to < entry->whole.to);
-        CHECK(fhir_resource_read(base_span_sub(bytes, entry->resource.from, entry->resource.to),
-                                 defs, lookup, NULL, more, HASHES, &facts) == BASE_OK);
-        CHECK(same_facts(&facts, &entry->facts));
+    }
+}
+
+static void check_bundle(base_span_t bytes, size_t cut, base_reason_t reason)
+{
+    base_arena_t *arena = base_arena_new((size_t) 1 << 22);
+    static fhir_bundle_t bundle;
+    base_span_t in = base_span_sub(bytes, 0, cut);
+    fhir_bundle_event_t event;
+    bool second = false;
+    uint64_t at = 0;
+
+    fhir_bundle_start(&bundle, FHIR_ENTER_BUNDLE, defs, lookup, NULL, arena, hashes, HASHES,
+                      (size_t) 1 << 18);
+    while ((event = fhir_bundle_next(&bundle, &in)) != FHIR_BUNDLE_ERROR) {
+        if (event == FHIR_BUNDLE_ITEM_END) {
+            check_item(bytes, &bundle.level[bundle.level_n - 1].item, &at);
+        }
+        if (event == FHIR_BUNDLE_MORE && second) {
+            break;
+        }
+        if (event == FHIR_BUNDLE_MORE) {
+            second = true;
+            in = base_span_sub(bytes, cut, bytes.n);
+        }
     }
     /* Strictness is the same by either way. */
-    CHECK(reason == BASE_OK || event == FHIR_BUNDLE_ERROR);
+    CHECK(reason == BASE_OK || fhir_bundle_finish(&bundle) != BASE_OK);
     CHECK(event != FHIR_BUNDLE_ERROR || bundle.reason != BASE_OK);
-    base_arena_free(texts);
+    base_arena_free(arena);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -198,6 +219,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_tree(bytes, &facts);
         check_cut(bytes, ((size_t) data[0] << 8 | data[1]) % (bytes.n + 1), reason, &facts);
     }
-    check_bundle(bytes, reason);
+    check_bundle(bytes, ((size_t) data[0] << 8 | data[1]) % (bytes.n + 1), reason);
     return 0;
 }

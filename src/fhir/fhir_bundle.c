@@ -2,382 +2,881 @@
 
 #include <string.h>
 
-enum { IN_BUNDLE, IN_ENTRIES, AT_END, AT_ERROR };
+/* What is being read. */
+enum {
+    AT_START,
+    AT_KEY,     /* a name, or the end of an object */
+    AT_VALUE,   /* the value of a member */
+    AT_ELEMENT, /* an element, or the end of an array */
+    IN_TEXT,
+    IN_NUMBER,
+    IN_OTHER,  /* a value that is passed over */
+    IN_PLAIN,  /* a resource whose type is known */
+    IN_SKETCH, /* one whose type is not */
+    AT_END,
+    AT_ERROR
+};
 
-/* Members that are read, by their place. */
-typedef bool (*read_pt)(fhir_bundle_t *bundle, base_json_event_t event);
+/* Objects and arrays that are walked. */
+enum {
+    K_RESOURCE,
+    K_LINKS,
+    K_LINK,
+    K_ENTRIES,
+    K_ENTRY,
+    K_SEARCH,
+    K_REQUEST,
+    K_RESPONSE,
+    K_PARAMETERS,
+    K_PARAMETER
+};
+
+/* What a value must be. */
+enum { V_OTHER, V_TEXT, V_NUMBER, V_OBJECT, V_ARRAY, V_RESOURCE };
 
 typedef struct {
+    unsigned char kind;
     const char *name;
-    read_pt
-        read; /* its value, of which the first event is handed in; false: bundle->reason says why */
-} member_t;
+    fhir_member_id_t id;
+    unsigned char shape;
+    unsigned char inner; /* of V_OBJECT and V_ARRAY */
+} row_t;
 
-static bool fail(fhir_bundle_t *bundle, base_reason_t reason)
+static const row_t rows[] = {
+    {K_RESOURCE, "resourceType", FHIR_MEMBER_RESOURCE_TYPE, V_TEXT, 0},
+    {K_RESOURCE, "type", FHIR_MEMBER_TYPE, V_TEXT, 0},
+    {K_RESOURCE, "total", FHIR_MEMBER_TOTAL, V_NUMBER, 0},
+    {K_RESOURCE, "link", FHIR_MEMBER_LINK, V_ARRAY, K_LINKS},
+    {K_RESOURCE, "entry", FHIR_MEMBER_ENTRY, V_ARRAY, K_ENTRIES},
+    {K_RESOURCE, "parameter", FHIR_MEMBER_PARAMETER, V_ARRAY, K_PARAMETERS},
+    {K_RESOURCE, "id", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_RESOURCE, "meta", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_RESOURCE, "implicitRules", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_RESOURCE, "language", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_RESOURCE, "identifier", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_RESOURCE, "timestamp", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_RESOURCE, "signature", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_RESOURCE, "extension", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_LINK, "relation", FHIR_MEMBER_RELATION, V_TEXT, 0},
+    {K_LINK, "url", FHIR_MEMBER_URL, V_TEXT, 0},
+    {K_ENTRY, "fullUrl", FHIR_MEMBER_FULL_URL, V_TEXT, 0},
+    {K_ENTRY, "resource", FHIR_MEMBER_RESOURCE, V_RESOURCE, 0},
+    {K_ENTRY, "search", FHIR_MEMBER_SEARCH, V_OBJECT, K_SEARCH},
+    {K_ENTRY, "request", FHIR_MEMBER_REQUEST, V_OBJECT, K_REQUEST},
+    {K_ENTRY, "response", FHIR_MEMBER_RESPONSE, V_OBJECT, K_RESPONSE},
+    {K_ENTRY, "link", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_ENTRY, "id", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_ENTRY, "extension", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_ENTRY, "modifierExtension", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_SEARCH, "mode", FHIR_MEMBER_MODE, V_TEXT, 0},
+    {K_REQUEST, "method", FHIR_MEMBER_METHOD, V_TEXT, 0},
+    {K_REQUEST, "url", FHIR_MEMBER_URL, V_TEXT, 0},
+    {K_RESPONSE, "status", FHIR_MEMBER_STATUS, V_TEXT, 0},
+    {K_RESPONSE, "location", FHIR_MEMBER_LOCATION, V_TEXT, 0},
+    {K_RESPONSE, "outcome", FHIR_MEMBER_OUTCOME, V_RESOURCE, 0},
+    {K_PARAMETER, "name", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_PARAMETER, "id", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_PARAMETER, "extension", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_PARAMETER, "modifierExtension", FHIR_MEMBER_PLAIN, V_OTHER, 0},
+    {K_PARAMETER, "resource", FHIR_MEMBER_RESOURCE, V_RESOURCE, 0},
+    {K_PARAMETER, "part", FHIR_MEMBER_PART, V_ARRAY, K_PARAMETERS},
+};
+
+static const row_t other = {0, "", FHIR_MEMBER_OTHER, V_OTHER, 0};
+static const row_t plain = {0, "", FHIR_MEMBER_PLAIN, V_OTHER, 0};
+
+/* What a step gives when there is nothing to say yet. */
+#define AGAIN FHIR_BUNDLE_MORE
+
+static fhir_bundle_event_t fail(fhir_bundle_t *bundle, base_reason_t reason)
 {
-    if (bundle->reason == BASE_OK) {
-        bundle->reason = reason != BASE_OK ? reason : BASE_JSON_TRUNCATED;
-    }
+    bundle->reason = reason;
     bundle->_state = AT_ERROR;
-    return false;
+    return FHIR_BUNDLE_ERROR;
 }
 
-/* The next event; the whole body is there, so its end is an error. */
-static bool pull(fhir_bundle_t *bundle, base_json_event_t *event)
+static fhir_bundle_level_t *level_of(fhir_bundle_t *bundle)
 {
-    *event = base_json_next(&bundle->_json, &bundle->_in);
-    if (*event == BASE_JSON_MORE) {
-        return fail(bundle, base_json_finish(&bundle->_json));
+    return &bundle->level[bundle->level_n - 1];
+}
+
+static fhir_bundle_frame_t *frame_of(fhir_bundle_t *bundle)
+{
+    return &bundle->_frame[bundle->_frame_n - 1];
+}
+
+static uint64_t offset(const fhir_bundle_t *bundle)
+{
+    return base_json_offset(&bundle->_json);
+}
+
+static bool push_frame(fhir_bundle_t *bundle, unsigned kind)
+{
+    fhir_bundle_frame_t *frame;
+
+    if (bundle->_frame_n == FHIR_BUNDLE_FRAMES) {
+        return false;
     }
-    return *event == BASE_JSON_ERROR ? fail(bundle, bundle->_json.reason) : true;
-}
-
-static bool skip_value(fhir_bundle_t *bundle, base_json_event_t event)
-{
-    (void) event;
-    base_json_skip(&bundle->_json);
+    frame = &bundle->_frame[bundle->_frame_n++];
+    frame->kind = (unsigned char) kind;
+    frame->depth = (unsigned char) base_json_depth(&bundle->_json);
+    frame->item = false;
+    frame->first = true;
     return true;
 }
 
-static bool is(fhir_bundle_t *bundle, base_json_event_t event, base_json_event_t wanted)
+static bool is_array(unsigned kind)
 {
-    return event == wanted ? true : fail(bundle, BASE_ANSWER_UNEXPECTED);
+    return kind == K_LINKS || kind == K_ENTRIES || kind == K_PARAMETERS;
 }
 
-/* The rest of a string that has escapes, into the arena. */
-static bool read_parts(fhir_bundle_t *bundle, base_span_t *text)
+/* The value of a member, or an element, of the innermost frame is complete. */
+static fhir_bundle_event_t value_done(fhir_bundle_t *bundle)
 {
-    unsigned char *out = NULL;
-    size_t room = 0;
-    size_t n = 0;
-    base_json_event_t event;
+    fhir_bundle_frame_t *frame = frame_of(bundle);
+    fhir_bundle_level_t *level = level_of(bundle);
 
-    for (;;) {
-        base_span_t part = bundle->_json.text;
+    frame->first = false;
+    if (is_array(frame->kind)) {
+        bundle->_state = AT_ELEMENT;
+        if (frame->item) {
+            level->item.to = offset(bundle);
+            return FHIR_BUNDLE_ITEM_END;
+        }
+        return AGAIN;
+    }
+    bundle->_state = AT_KEY;
+    if (frame->kind == K_RESOURCE) {
+        level->member.to = offset(bundle);
+        bundle->_tee = level->is_container ? NULL : &level->_sketch;
+    } else if (frame->kind == K_ENTRY && level->item.member_n > 0) {
+        level->item.member[level->item.member_n - 1].to = offset(bundle);
+    }
+    return AGAIN;
+}
 
-        if (part.n > room - n || out == NULL) {
-            unsigned char *bigger = base_arena_alloc(bundle->_arena, 2 * (n + part.n) + 64);
+static bool ends_value(const fhir_bundle_t *bundle, base_json_event_t event)
+{
+    const fhir_bundle_frame_t *frame = &bundle->_frame[bundle->_frame_n - 1];
 
-            if (bigger == NULL) {
-                return fail(bundle, BASE_NO_MEMORY);
+    return base_json_depth(&bundle->_json) == frame->depth &&
+           ((event != BASE_JSON_STRING && event != BASE_JSON_NUMBER) || bundle->_json.last);
+}
+
+/* The value whose event came is passed over. */
+static fhir_bundle_event_t pass(fhir_bundle_t *bundle, base_json_event_t event)
+{
+    if (ends_value(bundle, event)) {
+        return value_done(bundle);
+    }
+    bundle->_state = IN_OTHER;
+    return AGAIN;
+}
+
+/* The same where it should have been something else. Of what may not be a Bundle that is no error yet. */
+static fhir_bundle_event_t wrong(fhir_bundle_t *bundle, base_json_event_t event)
+{
+    fhir_bundle_level_t *level = level_of(bundle);
+    unsigned kind = frame_of(bundle)->kind;
+
+    if (kind == K_RESOURCE) {
+        level->member.wrong = true;
+        if (bundle->_id == FHIR_MEMBER_RESOURCE_TYPE) {
+            level->enter = 0;
+        }
+        if (bundle->_id != FHIR_MEMBER_TOTAL && bundle->_id != FHIR_MEMBER_LINK) {
+            level->wrong = true;
+            if (level->is_container) {
+                return fail(bundle, BASE_ANSWER_UNEXPECTED);
             }
-            if (n > 0) {
-                memcpy(bigger, out, n);
-            }
-            room = 2 * (n + part.n) + 64;
-            out = bigger;
         }
-        if (part.n > 0) {
-            memcpy(out + n, part.p, part.n);
-            n += part.n;
-        }
-        if (bundle->_json.last) {
-            *text = base_span_make(out, n);
-            return true;
-        }
-        if (!pull(bundle, &event)) {
-            return false;
-        }
+    } else if (kind != K_LINK && kind != K_LINKS) {
+        level->item.wrong = true;
+    }
+    return pass(bundle, event);
+}
+
+static void url_begin(fhir_url_t *url)
+{
+    url->said = url->unknown = false;
+    url->n = 0;
+}
+
+static void url_set(fhir_url_t *url, base_span_t text, bool too_long)
+{
+    url->said = true;
+    url->unknown = too_long || text.n > sizeof(url->bytes);
+    url->n = url->unknown ? 0 : text.n;
+    if (url->n > 0) {
+        memcpy(url->bytes, text.p, text.n);
     }
 }
 
-static bool read_string(fhir_bundle_t *bundle, base_json_event_t event, base_span_t *text)
+base_span_t fhir_url_span(const fhir_url_t *url)
 {
-    if (!is(bundle, event, BASE_JSON_STRING)) {
-        return false;
-    }
-    if (bundle->_json.last) {
-        *text = bundle->_json.text;
-        return true;
-    }
-    return read_parts(bundle, text);
+    return url->said && !url->unknown ? base_span_make(url->bytes, url->n)
+                                      : base_span_make(NULL, 0);
 }
 
-/* The name of the member whose key has begun; a name that is too long is none of ours. */
-static bool read_name(fhir_bundle_t *bundle, base_span_t *name)
+static void text_set(fhir_text_t *text, base_span_t value, bool too_long)
 {
-    base_json_event_t event;
-    size_t n = 0;
-
-    *name = bundle->_json.text;
-    if (bundle->_json.last) {
-        return true;
-    }
-    for (;;) {
-        base_span_t part = bundle->_json.text;
-
-        if (n + part.n > sizeof(bundle->_name)) {
-            n = sizeof(bundle->_name) + 1;
-        } else if (part.n > 0) {
-            memcpy(bundle->_name + n, part.p, part.n);
-            n += part.n;
-        }
-        if (bundle->_json.last) {
-            *name = base_span_make(bundle->_name, n > sizeof(bundle->_name) ? 0 : n);
-            return true;
-        }
-        if (!pull(bundle, &event)) {
-            return false;
-        }
+    memset(text, 0, sizeof(*text));
+    if (too_long) {
+        text->unknown = true;
+    } else {
+        fhir_text_add(text, value);
     }
 }
 
-static bool read_member(fhir_bundle_t *bundle, const member_t *members, size_t n)
+static void item_begin(fhir_item_place_t *item, uint64_t from)
 {
-    base_span_t name;
-    base_json_event_t event;
+    memset(item, 0, offsetof(fhir_item_place_t, full_url));
+    url_begin(&item->full_url);
+    url_begin(&item->url);
+    item->member_n = 0;
+    item->from = from;
+}
 
-    if (!read_name(bundle, &name)) {
-        return false;
+static bool may_be(const fhir_bundle_level_t *level, unsigned enter)
+{
+    return (level->enter & enter) != 0;
+}
+
+/* Begins a resource at the '{' that came. */
+static fhir_bundle_event_t begin_resource(fhir_bundle_t *bundle, unsigned enter,
+                                          fhir_member_id_t role)
+{
+    fhir_bundle_level_t *level;
+
+    if (bundle->level_n == FHIR_BUNDLE_LEVELS || !push_frame(bundle, K_RESOURCE)) {
+        level_of(bundle)->item.wrong = true;
+        return pass(bundle, BASE_JSON_OBJECT);
     }
-    for (size_t i = 0; i < n; i++) {
-        if (base_span_is(name, members[i].name)) {
-            return pull(bundle, &event) && members[i].read(bundle, event);
-        }
+    level = &bundle->level[bundle->level_n++];
+    memset(level, 0, offsetof(fhir_bundle_level_t, facts));
+    memset(&level->facts, 0, sizeof(level->facts));
+    item_begin(&level->item, 0);
+    level->from = bundle->_json.start;
+    level->enter = enter;
+    level->role = role;
+    fhir_sketch_begin(&level->_sketch, bundle->_arena, bundle->_sketch_max);
+    bundle->_tee = &level->_sketch;
+    (void) fhir_sketch_take(bundle->_tee, &bundle->_json, BASE_JSON_OBJECT);
+    bundle->_state = AT_KEY;
+    return AGAIN;
+}
+
+/* The resource is complete; what it is for its entry is noted when the level is left. */
+static fhir_bundle_event_t close_level(fhir_bundle_t *bundle)
+{
+    fhir_bundle_level_t *level = level_of(bundle);
+
+    level->to = offset(bundle);
+    bundle->_tee = NULL;
+    bundle->_pop = true;
+    return FHIR_BUNDLE_CLOSE;
+}
+
+static bool is_outcome(const fhir_bundle_level_t *level)
+{
+    return !level->is_container &&
+           base_span_is(fhir_text_span(&level->type_name), "OperationOutcome");
+}
+
+/* Back to the level above, whose tee goes on only outside of its items. */
+static fhir_bundle_event_t leave_level(fhir_bundle_t *bundle)
+{
+    const fhir_bundle_level_t *level = level_of(bundle);
+    fhir_item_place_t *item;
+
+    bundle->_pop = false;
+    bundle->_frame_n--;
+    bundle->level_n--;
+    if (bundle->level_n == 0) {
+        bundle->_state = AT_END;
+        return AGAIN;
     }
-    return skip_value(bundle, BASE_JSON_KEY);
-}
-
-/* The members of the object that has begun. */
-static bool read_object(fhir_bundle_t *bundle, const member_t *members, size_t n)
-{
-    base_json_event_t event;
-
-    while (pull(bundle, &event)) {
-        if (event == BASE_JSON_OBJECT_END) {
-            return true;
-        }
-        if (!read_member(bundle, members, n)) {
-            return false;
-        }
+    item = &level_of(bundle)->item;
+    if (level->role == FHIR_MEMBER_OUTCOME) {
+        item->other_outcome = !is_outcome(level);
+    } else if (level->is_container) {
+        item->has_container = true;
+    } else {
+        item->has_resource = true;
+        item->facts = level->facts;
     }
-    return false;
+    return value_done(bundle);
 }
 
-#define READ_OBJECT(bundle, members)                                                               \
-    read_object((bundle), (members), sizeof(members) / sizeof((members)[0]))
-
-/* Offset of the first byte of the value whose first event came, and the one behind what was read.
- */
-static size_t value_from(const fhir_bundle_t *bundle)
+static fhir_bundle_event_t close_plain(fhir_bundle_t *bundle)
 {
-    return (size_t) bundle->_json.start;
+    fhir_bundle_level_t *level = level_of(bundle);
+
+    if (fhir_resource_facts(&bundle->_resource, &level->facts) != BASE_OK) {
+        return fail(bundle, bundle->_resource._reason);
+    }
+    level->type_name = level->facts.type_name;
+    return close_level(bundle);
 }
 
-static size_t value_to(const fhir_bundle_t *bundle)
+/* Read by itself, now that it is complete. */
+static fhir_bundle_event_t close_sketch(fhir_bundle_t *bundle)
 {
-    return (size_t) base_json_offset(&bundle->_json);
-}
-
-static bool read_full_url(fhir_bundle_t *bundle, base_json_event_t event)
-{
-    return read_string(bundle, event, &bundle->entry.full_url);
-}
-
-static bool read_mode(fhir_bundle_t *bundle, base_json_event_t event)
-{
-    return read_string(bundle, event, &bundle->entry.mode);
-}
-
-static bool read_search(fhir_bundle_t *bundle, base_json_event_t event)
-{
-    static const member_t members[] = {{"mode", read_mode}};
-
-    return is(bundle, event, BASE_JSON_OBJECT) && READ_OBJECT(bundle, members);
-}
-
-/* Once more by itself, now that its type is known. */
-static bool read_late(fhir_bundle_t *bundle, fhir_facts_t *facts)
-{
-    fhir_range_t range = bundle->entry.resource;
-    fhir_resource_t *res = &bundle->_resource;
-    const fhir_type_t *type = facts->type;
+    fhir_bundle_level_t *level = level_of(bundle);
+    base_span_t text = fhir_sketch_text(&level->_sketch);
     size_t half = bundle->_hashes_max / 2;
+    base_reason_t reason;
 
-    fhir_resource_start(res, bundle->_defs, bundle->_lookup, bundle->_ctx, type,
-                        bundle->_hashes + half, half);
-    (void) fhir_resource_feed(res, base_span_sub(bundle->_body, range.from, range.to));
-    return fhir_resource_end(res, facts) == BASE_OK ? true : fail(bundle, res->_reason);
+    if (text.p == NULL) {
+        return fail(bundle, BASE_ANSWER_TOO_LARGE);
+    }
+    reason = fhir_resource_read(text, bundle->_defs, bundle->_lookup, bundle->_ctx,
+                                bundle->_hashes + half, half, &level->facts);
+    if (reason != BASE_OK) {
+        return fail(bundle, reason);
+    }
+    level->type_name = level->facts.type_name;
+    return close_level(bundle);
 }
 
-static bool read_resource(fhir_bundle_t *bundle, base_json_event_t event)
+static fhir_bundle_event_t close_resource(fhir_bundle_t *bundle)
 {
-    fhir_bundle_entry_t *entry = &bundle->entry;
-    fhir_resource_t *res = &bundle->_resource;
+    fhir_bundle_level_t *level = level_of(bundle);
 
-    if (!is(bundle, event, BASE_JSON_OBJECT)) {
-        return false;
+    if (level->is_container) {
+        level->before = level->member;
+        level->has_before = level->member.from != 0;
+        return level->wrong ? fail(bundle, BASE_ANSWER_UNEXPECTED) : close_level(bundle);
     }
-    entry->resource.from = value_from(bundle);
-    fhir_resource_begin(res, &bundle->_json, bundle->_defs, bundle->_lookup, bundle->_ctx, NULL);
-    while (!fhir_resource_take(res, event)) {
-        if (!pull(bundle, &event)) {
-            return false;
+    return close_sketch(bundle);
+}
+
+/* Whether a resource of that type is walked into here. */
+static bool is_container_type(const fhir_bundle_level_t *level)
+{
+    base_span_t name = fhir_text_span(&level->type_name);
+
+    return (may_be(level, FHIR_ENTER_BUNDLE) && base_span_is(name, "Bundle")) ||
+           (may_be(level, FHIR_ENTER_PARAMETERS) && base_span_is(name, "Parameters"));
+}
+
+/* resourceType was read. Said first it decides how to go on; said late it says what was walked. */
+static fhir_bundle_event_t type_read(fhir_bundle_t *bundle)
+{
+    fhir_bundle_level_t *level = level_of(bundle);
+
+    level->known = true;
+    level->is_container = is_container_type(level);
+    if (level->is_container) {
+        (void) value_done(bundle);
+        if (level->late) {
+            return level->wrong ? fail(bundle, BASE_ANSWER_UNEXPECTED) : AGAIN;
+        }
+        return FHIR_BUNDLE_MEMBER;
+    }
+    level->enter = 0;
+    if (level->late) {
+        return value_done(bundle);
+    }
+    bundle->_tee = NULL;
+    fhir_resource_begin_typed(&bundle->_resource, &bundle->_json, bundle->_defs, bundle->_lookup,
+                              bundle->_ctx, &level->type_name);
+    bundle->_state = IN_PLAIN;
+    return AGAIN;
+}
+
+static fhir_bundle_event_t say_url(fhir_bundle_t *bundle, base_span_t text)
+{
+    fhir_bundle_event_t event;
+
+    bundle->url.from = bundle->_value;
+    bundle->url.to = offset(bundle);
+    bundle->url.text = bundle->_text_long ? base_span_make(NULL, 0) : text;
+    bundle->url.unknown = bundle->_text_long;
+    event = value_done(bundle);
+    return event == AGAIN ? FHIR_BUNDLE_URL : event;
+}
+
+/* Kept for as long as the Bundle is read: one or two of them. */
+static fhir_bundle_event_t link_url(fhir_bundle_t *bundle, base_span_t text)
+{
+    bundle->_link_url =
+        bundle->_text_long ? base_span_make(NULL, 0) : base_arena_copy(bundle->_arena, text);
+    if (!bundle->_text_long && bundle->_link_url.p == NULL) {
+        return fail(bundle, BASE_NO_MEMORY);
+    }
+    return say_url(bundle, text);
+}
+
+static fhir_bundle_event_t status_read(fhir_bundle_t *bundle, base_span_t text)
+{
+    fhir_item_place_t *item = &level_of(bundle)->item;
+
+    text_set(&item->status, text, bundle->_text_long);
+    item->status_from = bundle->_value;
+    item->status_to = offset(bundle);
+    return value_done(bundle);
+}
+
+/* A string that is looked at is complete. */
+static fhir_bundle_event_t text_done(fhir_bundle_t *bundle, base_span_t text)
+{
+    fhir_bundle_level_t *level = level_of(bundle);
+    bool is_long = bundle->_text_long;
+
+    switch (bundle->_id) {
+    case FHIR_MEMBER_RESOURCE_TYPE:
+        text_set(&level->type_name, text, is_long);
+        return type_read(bundle);
+    case FHIR_MEMBER_TYPE:
+        text_set(&level->type, text, is_long);
+        break;
+    case FHIR_MEMBER_RELATION:
+        text_set(&bundle->_relation, text, is_long);
+        break;
+    case FHIR_MEMBER_MODE:
+        text_set(&level->item.mode, text, is_long);
+        break;
+    case FHIR_MEMBER_METHOD:
+        text_set(&level->item.method, text, is_long);
+        break;
+    case FHIR_MEMBER_STATUS:
+        return status_read(bundle, text);
+    case FHIR_MEMBER_FULL_URL:
+        url_set(&level->item.full_url, text, is_long);
+        return say_url(bundle, text);
+    case FHIR_MEMBER_LOCATION:
+        return say_url(bundle, text);
+    case FHIR_MEMBER_URL:
+        if (frame_of(bundle)->kind == K_LINK) {
+            return link_url(bundle, text);
+        }
+        url_set(&level->item.url, text, is_long);
+        break;
+    default:
+        break;
+    }
+    return value_done(bundle);
+}
+
+/* A part of it. In one part it is looked at where it stands. */
+static fhir_bundle_event_t text_part(fhir_bundle_t *bundle)
+{
+    base_span_t part = bundle->_json.text;
+
+    if (bundle->_json.last && bundle->_text_n == 0 && part.n <= sizeof(bundle->_text)) {
+        return text_done(bundle, part);
+    }
+    if (part.n > sizeof(bundle->_text) - bundle->_text_n) {
+        bundle->_text_long = true;
+    } else if (part.n > 0) {
+        memcpy(bundle->_text + bundle->_text_n, part.p, part.n);
+        bundle->_text_n += part.n;
+    }
+    bundle->_state = IN_TEXT;
+    return bundle->_json.last ? text_done(bundle, base_span_make(bundle->_text, bundle->_text_n))
+                              : AGAIN;
+}
+
+static fhir_bundle_event_t number_part(fhir_bundle_t *bundle)
+{
+    fhir_text_add(&level_of(bundle)->total, bundle->_json.text);
+    bundle->_state = IN_NUMBER;
+    return bundle->_json.last ? value_done(bundle) : AGAIN;
+}
+
+/* An array that is walked. What is inside of items is not sketched: null stands for it. */
+static fhir_bundle_event_t begin_array(fhir_bundle_t *bundle)
+{
+    fhir_bundle_level_t *level = level_of(bundle);
+    bool items = bundle->_id == FHIR_MEMBER_ENTRY || bundle->_id == FHIR_MEMBER_PARAMETER;
+
+    if (!push_frame(bundle, bundle->_inner)) {
+        level->item.wrong = true;
+        return pass(bundle, BASE_JSON_ARRAY);
+    }
+    frame_of(bundle)->item = items;
+    if (items) {
+        level->items_open = offset(bundle);
+    }
+    bundle->_state = AT_ELEMENT;
+    return AGAIN;
+}
+
+static fhir_bundle_event_t begin_object(fhir_bundle_t *bundle, unsigned kind)
+{
+    if (!push_frame(bundle, kind)) {
+        level_of(bundle)->item.wrong = true;
+        return pass(bundle, BASE_JSON_OBJECT);
+    }
+    bundle->_state = AT_KEY;
+    return AGAIN;
+}
+
+static unsigned enter_of_item(const fhir_bundle_level_t *level, fhir_member_id_t id)
+{
+    return id == FHIR_MEMBER_RESOURCE ? level->item.enter : 0;
+}
+
+/* The first event of a member's value. */
+static fhir_bundle_event_t take_value(fhir_bundle_t *bundle, base_json_event_t event)
+{
+    static const base_json_event_t wanted[] = {[V_TEXT] = BASE_JSON_STRING,
+                                               [V_NUMBER] = BASE_JSON_NUMBER,
+                                               [V_OBJECT] = BASE_JSON_OBJECT,
+                                               [V_ARRAY] = BASE_JSON_ARRAY,
+                                               [V_RESOURCE] = BASE_JSON_OBJECT};
+    fhir_bundle_level_t *level = level_of(bundle);
+
+    bundle->_value = bundle->_json.start;
+    if (frame_of(bundle)->kind == K_RESOURCE) {
+        level->member.value = bundle->_value;
+    } else if (frame_of(bundle)->kind == K_ENTRY && level->item.member_n > 0) {
+        level->item.member[level->item.member_n - 1].value = bundle->_value;
+    }
+    if (bundle->_shape == V_OTHER) {
+        return pass(bundle, event);
+    }
+    if (event != wanted[bundle->_shape]) {
+        return wrong(bundle, event);
+    }
+    bundle->_text_n = 0;
+    bundle->_text_long = false;
+    switch (bundle->_shape) {
+    case V_TEXT:
+        return text_part(bundle);
+    case V_NUMBER:
+        memset(&level->total, 0, sizeof(level->total));
+        return number_part(bundle);
+    case V_OBJECT:
+        return begin_object(bundle, bundle->_inner);
+    case V_ARRAY:
+        return begin_array(bundle);
+    default:
+        return begin_resource(bundle, enter_of_item(level, bundle->_id), bundle->_id);
+    }
+}
+
+/* An element, whose kind follows from the array's. */
+static fhir_bundle_event_t take_element(fhir_bundle_t *bundle, base_json_event_t event)
+{
+    fhir_bundle_frame_t *frame = frame_of(bundle);
+    fhir_bundle_level_t *level = level_of(bundle);
+    fhir_bundle_event_t next;
+    bool item = frame->item;
+
+    if (item) {
+        item_begin(&level->item, bundle->_json.start);
+    }
+    if (event != BASE_JSON_OBJECT) {
+        level->item.wrong = level->item.wrong || frame->kind != K_LINKS;
+        next = pass(bundle, event);
+        /* in one piece: the item ends where it begins */
+        bundle->_close = next == FHIR_BUNDLE_ITEM_END;
+        return item ? FHIR_BUNDLE_ITEM : next;
+    }
+    if (frame->kind == K_LINKS) {
+        memset(&bundle->_relation, 0, sizeof(bundle->_relation));
+        bundle->_link_url = base_span_make(NULL, 0);
+    }
+    next = begin_object(bundle, frame->kind + 1u);
+    return item ? FHIR_BUNDLE_ITEM : next;
+}
+
+static void link_done(fhir_bundle_t *bundle)
+{
+    fhir_bundle_level_t *level = level_of(bundle);
+
+    if (base_span_is(fhir_text_span(&bundle->_relation), "self")) {
+        level->link_self = level->selves++ == 0 ? bundle->_link_url : base_span_make(NULL, 0);
+    }
+}
+
+/* The array or object of the innermost frame ends. */
+static fhir_bundle_event_t take_close(fhir_bundle_t *bundle)
+{
+    fhir_bundle_frame_t frame = *frame_of(bundle);
+
+    if (frame.kind == K_RESOURCE) {
+        return close_resource(bundle);
+    }
+    if (frame.kind == K_LINK) {
+        link_done(bundle);
+    }
+    bundle->_frame_n--;
+    if (!frame.item) {
+        return value_done(bundle);
+    }
+    (void) value_done(bundle);
+    return FHIR_BUNDLE_ITEMS_END;
+}
+
+static const row_t *row_of(unsigned kind, base_span_t name)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].kind == kind && base_span_is(name, rows[i].name)) {
+            return &rows[i];
         }
     }
-    entry->resource.to = value_to(bundle);
-    if (fhir_resource_facts(res, &entry->facts) != BASE_OK) {
-        return fail(bundle, res->_reason);
+    if (kind == K_LINK || kind == K_SEARCH || kind == K_REQUEST || kind == K_RESPONSE) {
+        return &plain;
     }
-    return entry->facts.type_late ? read_late(bundle, &entry->facts) : true;
-}
-
-static bool read_entry(fhir_bundle_t *bundle)
-{
-    static const member_t members[] = {
-        {"fullUrl", read_full_url}, {"resource", read_resource}, {"search", read_search}};
-
-    memset(&bundle->entry, 0, sizeof(bundle->entry));
-    bundle->entry.whole.from = value_from(bundle);
-    if (!READ_OBJECT(bundle, members)) {
-        return false;
+    if (kind == K_PARAMETER && (base_span_starts(name, "value") || base_span_starts(name, "_"))) {
+        return &plain;
     }
-    bundle->entry.whole.to = value_to(bundle);
-    return true;
+    return &other;
 }
 
-static bool read_type_name(fhir_bundle_t *bundle, base_json_event_t event)
+/* entry, link, type and total are a Bundle's, parameter is that of Parameters. */
+static bool belongs(const fhir_bundle_level_t *level, fhir_member_id_t id)
 {
-    if (!read_string(bundle, event, &bundle->resource_type)) {
-        return false;
+    switch (id) {
+    case FHIR_MEMBER_TYPE:
+    case FHIR_MEMBER_TOTAL:
+    case FHIR_MEMBER_LINK:
+    case FHIR_MEMBER_ENTRY:
+        return may_be(level, FHIR_ENTER_BUNDLE) &&
+               (!level->is_container || base_span_is(fhir_text_span(&level->type_name), "Bundle"));
+    case FHIR_MEMBER_PARAMETER:
+        return may_be(level, FHIR_ENTER_PARAMETERS) &&
+               (!level->is_container ||
+                base_span_is(fhir_text_span(&level->type_name), "Parameters"));
+    default:
+        return true;
     }
-    bundle->is_bundle = base_span_is(bundle->resource_type, "Bundle");
-    return true;
 }
 
-static bool read_type(fhir_bundle_t *bundle, base_json_event_t event)
+/* The first member of a resource: its type, or it comes late. */
+static fhir_bundle_event_t first_member(fhir_bundle_t *bundle, fhir_member_id_t id)
 {
-    return read_string(bundle, event, &bundle->type);
-}
+    fhir_bundle_level_t *level = level_of(bundle);
 
-static bool read_total(fhir_bundle_t *bundle, base_json_event_t event)
-{
-    if (!is(bundle, event, BASE_JSON_NUMBER)) {
-        return false;
+    if (id == FHIR_MEMBER_RESOURCE_TYPE) {
+        return AGAIN;
     }
-    bundle->total.from = value_from(bundle);
-    while (!bundle->_json.last) {
-        if (!pull(bundle, &event)) {
-            return false;
-        }
+    level->late = true;
+    if (level->enter == 0) {
+        bundle->_state = IN_SKETCH;
+        level->_sketch.skips = true;
+        return AGAIN;
     }
-    bundle->total.to = value_to(bundle);
-    return true;
+    return FHIR_BUNDLE_MEMBER;
 }
 
-static bool read_relation(fhir_bundle_t *bundle, base_json_event_t event)
+/* A member of a resource that is walked, or may be. */
+static fhir_bundle_event_t resource_member(fhir_bundle_t *bundle, bool first)
 {
-    return read_string(bundle, event, &bundle->_relation);
-}
+    fhir_bundle_level_t *level = level_of(bundle);
 
-static bool read_url(fhir_bundle_t *bundle, base_json_event_t event)
-{
-    return read_string(bundle, event, &bundle->_url);
-}
-
-static bool read_links(fhir_bundle_t *bundle, base_json_event_t event)
-{
-    static const member_t members[] = {{"relation", read_relation}, {"url", read_url}};
-    unsigned selves = 0;
-
-    if (!is(bundle, event, BASE_JSON_ARRAY)) {
-        return false;
+    level->before = level->member;
+    level->has_before = !first;
+    memset(&level->member, 0, sizeof(level->member));
+    level->member.id = bundle->_id;
+    level->member.from = bundle->_from;
+    if (bundle->_shape == V_ARRAY && bundle->_inner != K_LINKS && bundle->_tee != NULL) {
+        fhir_sketch_null(bundle->_tee);
+        bundle->_tee = NULL;
     }
-    bundle->links.from = value_from(bundle);
-    while (pull(bundle, &event) && event != BASE_JSON_ARRAY_END) {
-        bundle->_relation = bundle->_url = base_span_make(NULL, 0);
-        if (!is(bundle, event, BASE_JSON_OBJECT) || !READ_OBJECT(bundle, members)) {
-            return false;
-        }
-        if (base_span_is(bundle->_relation, "self")) {
-            bundle->link_self = selves++ == 0 ? bundle->_url : base_span_make(NULL, 0);
-        }
+    if (first) {
+        return first_member(bundle, bundle->_id);
     }
-    bundle->links.to = value_to(bundle);
-    return bundle->_state != AT_ERROR;
+    return level->enter != 0 ? FHIR_BUNDLE_MEMBER : AGAIN;
 }
 
-static bool begin_entries(fhir_bundle_t *bundle, base_json_event_t event)
+static void entry_member(fhir_bundle_t *bundle)
 {
-    if (!is(bundle, event, BASE_JSON_ARRAY)) {
-        return false;
+    fhir_item_place_t *item = &level_of(bundle)->item;
+
+    if (item->member_n == FHIR_BUNDLE_MEMBERS) {
+        item->wrong = true;
+        return;
     }
-    bundle->entries.from = value_from(bundle);
-    bundle->_state = IN_ENTRIES;
-    return true;
+    memset(&item->member[item->member_n], 0, sizeof(item->member[0]));
+    item->member[item->member_n].id = bundle->_id;
+    item->member[item->member_n].from = bundle->_from;
+    item->member_n++;
 }
 
-/* One step of the Bundle's own members. False at the end and after a failure. */
-static bool step_bundle(fhir_bundle_t *bundle)
+static fhir_bundle_event_t name_done(fhir_bundle_t *bundle, base_span_t name)
 {
-    static const member_t members[] = {{"resourceType", read_type_name},
-                                       {"type", read_type},
-                                       {"total", read_total},
-                                       {"link", read_links},
-                                       {"entry", begin_entries}};
-    bool other = bundle->resource_type.p != NULL && !bundle->is_bundle;
+    fhir_bundle_frame_t *frame = frame_of(bundle);
+    fhir_bundle_level_t *level = level_of(bundle);
+    const row_t *row = row_of(frame->kind, name);
+
+    if (frame->kind == K_RESOURCE && !belongs(level, row->id)) {
+        row = &other;
+    }
+    bundle->_id = row->id;
+    bundle->_shape = row->shape;
+    bundle->_inner = row->inner;
+    bundle->_state = AT_VALUE;
+    if (frame->kind == K_RESOURCE) {
+        return resource_member(bundle, frame->first);
+    }
+    if (frame->kind == K_ENTRY) {
+        entry_member(bundle);
+    } else if (frame->kind == K_PARAMETER && row == &other) {
+        level->item.wrong = true;
+    }
+    return AGAIN;
+}
+
+/* A name in one part, or in several; one that is too long is none of ours. */
+static fhir_bundle_event_t take_name(fhir_bundle_t *bundle)
+{
+    base_span_t part = bundle->_json.text;
+    size_t n;
+
+    bundle->_from = bundle->_json.start;
+    if (bundle->_json.last && bundle->_name_n == 0) {
+        return name_done(bundle, part);
+    }
+    n = bundle->_name_n;
+    if (n > sizeof(bundle->_name) || part.n > sizeof(bundle->_name) - n) {
+        bundle->_name_n = sizeof(bundle->_name) + 1;
+    } else if (part.n > 0) {
+        memcpy(bundle->_name + n, part.p, part.n);
+        bundle->_name_n = n + part.n;
+    }
+    if (!bundle->_json.last) {
+        return AGAIN;
+    }
+    n = bundle->_name_n > sizeof(bundle->_name) ? 0 : bundle->_name_n;
+    bundle->_name_n = 0;
+    return name_done(bundle, base_span_make(bundle->_name, n));
+}
+
+static fhir_bundle_event_t take(fhir_bundle_t *bundle, base_json_event_t event)
+{
+    switch (bundle->_state) {
+    case AT_START:
+        return event == BASE_JSON_OBJECT
+                   ? begin_resource(bundle, bundle->level[0].enter, FHIR_MEMBER_RESOURCE)
+                   : fail(bundle, BASE_JSON_SYNTAX);
+    case AT_KEY:
+        return event == BASE_JSON_KEY ? take_name(bundle) : take_close(bundle);
+    case AT_VALUE:
+        return take_value(bundle, event);
+    case AT_ELEMENT:
+        return event == BASE_JSON_ARRAY_END ? take_close(bundle) : take_element(bundle, event);
+    case IN_TEXT:
+        return text_part(bundle);
+    case IN_NUMBER:
+        return number_part(bundle);
+    case IN_OTHER:
+        return pass(bundle, event);
+    default:
+        return fail(bundle, BASE_JSON_SYNTAX);
+    }
+}
+
+/* The bytes of a resource of known type: most there are. */
+static fhir_bundle_event_t next_plain(fhir_bundle_t *bundle, base_span_t *in)
+{
     base_json_event_t event;
 
-    if (!pull(bundle, &event)) {
-        return false;
+    while ((event = base_json_next(&bundle->_json, in)) != BASE_JSON_MORE) {
+        if (event == BASE_JSON_ERROR) {
+            return fail(bundle, bundle->_json.reason);
+        }
+        if (fhir_resource_take(&bundle->_resource, event)) {
+            return close_plain(bundle);
+        }
     }
-    if (event == BASE_JSON_KEY) {
-        /* Of another resource nothing is looked at. */
-        return read_member(bundle, members, other ? 0 : sizeof(members) / sizeof(members[0]));
+    return FHIR_BUNDLE_MORE;
+}
+
+static fhir_bundle_event_t next_sketch(fhir_bundle_t *bundle, base_span_t *in)
+{
+    base_json_event_t event;
+
+    while ((event = base_json_next(&bundle->_json, in)) != BASE_JSON_MORE) {
+        if (event == BASE_JSON_ERROR) {
+            return fail(bundle, bundle->_json.reason);
+        }
+        if (fhir_sketch_take(bundle->_tee, &bundle->_json, event)) {
+            return close_sketch(bundle);
+        }
     }
-    bundle->_state = AT_END;
-    event = base_json_next(&bundle->_json, &bundle->_in);
+    return FHIR_BUNDLE_MORE;
+}
+
+static fhir_bundle_event_t next_event(fhir_bundle_t *bundle, base_span_t *in)
+{
+    base_json_event_t event;
+
+    if (bundle->_state == IN_PLAIN) {
+        return next_plain(bundle, in);
+    }
+    if (bundle->_state == IN_SKETCH) {
+        return next_sketch(bundle, in);
+    }
+    event = base_json_next(&bundle->_json, in);
+    if (event == BASE_JSON_MORE) {
+        return FHIR_BUNDLE_MORE;
+    }
     if (event == BASE_JSON_ERROR) {
         return fail(bundle, bundle->_json.reason);
     }
-    return false;
+    if (bundle->_tee != NULL) {
+        (void) fhir_sketch_take(bundle->_tee, &bundle->_json, event);
+    }
+    return take(bundle, event);
 }
 
-/* True when an entry was read; else at the end of the array, or after a failure. */
-static bool step_entries(fhir_bundle_t *bundle)
+/* What was said before is taken up first: a level that was closed, an item that ended where it began. */
+static fhir_bundle_event_t go_on(fhir_bundle_t *bundle)
 {
-    base_json_event_t event;
-
-    if (!pull(bundle, &event)) {
-        return false;
+    if (bundle->_close) {
+        bundle->_close = false;
+        return FHIR_BUNDLE_ITEM_END;
     }
-    if (event == BASE_JSON_ARRAY_END) {
-        bundle->entries.to = value_to(bundle);
-        bundle->_state = IN_BUNDLE;
-        return false;
-    }
-    return is(bundle, event, BASE_JSON_OBJECT) && read_entry(bundle);
+    return bundle->_pop ? leave_level(bundle) : AGAIN;
 }
 
-void fhir_bundle_open(fhir_bundle_t *bundle, base_span_t body, const fhir_definitions_t *defs,
-                      fhir_lens_lookup_pt lookup, void *ctx, base_arena_t *arena, uint64_t *hashes,
-                      size_t hashes_max)
+fhir_bundle_event_t fhir_bundle_next(fhir_bundle_t *bundle, base_span_t *in)
 {
-    base_json_event_t event;
+    fhir_bundle_event_t event;
 
+    if (bundle->_state == AT_ERROR) {
+        return FHIR_BUNDLE_ERROR;
+    }
+    event = go_on(bundle);
+    while (event == AGAIN && in->n > 0) {
+        event = next_event(bundle, in);
+    }
+    return event;
+}
+
+void fhir_bundle_start(fhir_bundle_t *bundle, unsigned enter, const fhir_definitions_t *defs,
+                       fhir_lens_lookup_pt lookup, void *ctx, base_arena_t *arena, uint64_t *hashes,
+                       size_t hashes_max, size_t sketch_max)
+{
     memset(bundle, 0, sizeof(*bundle));
-    bundle->_body = body;
-    bundle->_in = body;
+    bundle->level[0].enter = enter;
     bundle->_defs = defs;
     bundle->_lookup = lookup;
     bundle->_ctx = ctx;
     bundle->_arena = arena;
     bundle->_hashes = hashes;
     bundle->_hashes_max = hashes_max;
+    bundle->_sketch_max = sketch_max;
     base_json_init(&bundle->_json, BASE_JSON_STRICT, BASE_JSON_DEPTH_MAX, hashes, hashes_max / 2);
-    if (pull(bundle, &event)) {
-        (void) is(bundle, event, BASE_JSON_OBJECT);
-    }
 }
 
-fhir_bundle_event_t fhir_bundle_next(fhir_bundle_t *bundle)
+void fhir_bundle_enter(fhir_bundle_t *bundle, unsigned enter)
 {
-    while (bundle->_state == IN_BUNDLE || bundle->_state == IN_ENTRIES) {
-        if (bundle->_state == IN_BUNDLE) {
-            (void) step_bundle(bundle);
-        } else if (step_entries(bundle)) {
-            return FHIR_BUNDLE_ENTRY;
-        }
+    level_of(bundle)->item.enter = enter;
+}
+
+base_reason_t fhir_bundle_finish(fhir_bundle_t *bundle)
+{
+    base_reason_t reason = base_json_finish(&bundle->_json);
+
+    if (bundle->_state == AT_ERROR) {
+        return bundle->reason;
     }
-    return bundle->_state == AT_END ? FHIR_BUNDLE_END : FHIR_BUNDLE_ERROR;
+    return reason != BASE_OK || bundle->_state == AT_END ? reason : BASE_JSON_TRUNCATED;
 }

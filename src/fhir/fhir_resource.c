@@ -46,7 +46,7 @@ base_span_t fhir_text_span(const fhir_text_t *text)
     return base_span_make(text->n > 0 ? text->bytes : NULL, text->n);
 }
 
-static void text_add(fhir_text_t *text, base_span_t part)
+void fhir_text_add(fhir_text_t *text, base_span_t part)
 {
     if (text->unknown || part.n > (size_t) (FHIR_TEXT_MAX - text->n)) {
         text->unknown = true;
@@ -499,7 +499,7 @@ static void value_part(fhir_resource_t *res, fhir_leaf_json_t json, bool whole)
 static void string_part(fhir_resource_t *res, bool whole)
 {
     if (res->_text != NULL) {
-        text_add(res->_text, res->_json->text);
+        fhir_text_add(res->_text, res->_json->text);
     }
     value_part(res, FHIR_LEAF_STRING, whole);
     if (res->_json->last && res->_slot == SLOT_TYPE) {
@@ -602,6 +602,16 @@ void fhir_resource_begin(fhir_resource_t *res, base_json_t *json, const fhir_def
     if (known != NULL && lookup != NULL) {
         use_lens(res, lookup(ctx, known));
     }
+}
+
+void fhir_resource_begin_typed(fhir_resource_t *res, base_json_t *json,
+                               const fhir_definitions_t *defs, fhir_lens_lookup_pt lookup,
+                               void *ctx, const fhir_text_t *type_name)
+{
+    fhir_resource_begin(res, json, defs, lookup, ctx, NULL);
+    res->_frames_n = 1;
+    res->_facts.type_name = *type_name;
+    type_read(res);
 }
 
 void fhir_resource_start(fhir_resource_t *res, const fhir_definitions_t *defs,

@@ -47,6 +47,9 @@ fhir_fact_t fhir_facts_bit(const fhir_facts_t *facts, int bit);
 /* The bytes of a short string; absent when there was none. */
 base_span_t fhir_text_span(const fhir_text_t *text);
 
+/* Adds a part of it. */
+void fhir_text_add(fhir_text_t *text, base_span_t part);
+
 /* The lens for a type, or NULL when nothing is to be looked for in it. */
 typedef const fhir_lens_t *(*fhir_lens_lookup_pt)(void *ctx, const fhir_type_t *type);
 
@@ -116,6 +119,11 @@ base_reason_t fhir_resource_end(fhir_resource_t *res, fhir_facts_t *facts);
 void fhir_resource_begin(fhir_resource_t *res, base_json_t *json, const fhir_definitions_t *defs,
                          fhir_lens_lookup_pt lookup, void *ctx, const fhir_type_t *known);
 bool fhir_resource_take(fhir_resource_t *res, base_json_event_t event);
+
+/* The same where its '{' and its first member were read already, and that was resourceType. */
+void fhir_resource_begin_typed(fhir_resource_t *res, base_json_t *json,
+                               const fhir_definitions_t *defs, fhir_lens_lookup_pt lookup,
+                               void *ctx, const fhir_text_t *type_name);
 
 /* After take() said true: BASE_OK and the facts, or BASE_JSON_SYNTAX when it was no object. */
 base_reason_t fhir_resource_facts(fhir_resource_t *res, fhir_facts_t *facts);

@@ -257,7 +257,7 @@ ngx_http_smart_head(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
         ctx->answer = NGX_HTTP_SMART_PASS;
         return BASE_OK;
 
-    case SMART_REVIEW_HOLD:
+    case SMART_REVIEW_STREAM:
         ctx->answer = NGX_HTTP_SMART_HOLD;
         return BASE_OK;
 
@@ -389,10 +389,77 @@ ngx_http_smart_hold(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 }
 
 
+/* All that is held at once: what the review lets through takes its place. */
+
+static base_reason_t
+ngx_http_smart_review_held(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
+{
+    u_char            *p, *out;
+    size_t             size;
+    uint64_t           at;
+    base_span_t        in;
+    base_splice_t      splice;
+    base_reason_t      reason;
+    base_splice_op_t   op;
+
+    size = ctx->held_n + ctx->conf->response_buffer + 65536;
+
+    out = ngx_palloc(r->pool, size);
+    if (out == NULL) {
+        return BASE_NO_MEMORY;
+    }
+
+    p = out;
+    in = base_span_make(ctx->held, ctx->held_n);
+
+    base_splice_init(&splice);
+
+    for ( ;; ) {
+        reason = in.n ? smart_review_feed(&ctx->review, &in, &splice)
+                      : smart_review_end(&ctx->review, &splice);
+
+        if (reason != BASE_OK) {
+            return reason;
+        }
+
+        for ( ;; ) {
+            at = base_splice_taken(&splice);
+            op = base_splice_next(&splice);
+
+            if (op == BASE_SPLICE_WAIT) {
+                break;
+            }
+
+            if (op == BASE_SPLICE_COPY) {
+                p = ngx_cpymem(p, ctx->held + at, (size_t) splice.n);
+            }
+
+            if (op == BASE_SPLICE_INSERT) {
+                if (splice.text.n > (size_t) (out + size - p)
+                                    - (ctx->held_n - (size_t) at))
+                {
+                    return BASE_ANSWER_TOO_LARGE;
+                }
+
+                p = ngx_cpymem(p, splice.text.p, splice.text.n);
+            }
+        }
+
+        if (in.n == 0 && base_splice_taken(&splice) == ctx->held_n) {
+            break;
+        }
+    }
+
+    ctx->held = out;
+    ctx->held_n = (size_t) (p - out);
+
+    return BASE_OK;
+}
+
+
 static ngx_int_t
 ngx_http_smart_finish(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 {
-    base_span_t    body;
     base_reason_t  reason;
 
     if (r->headers_out.content_length_n >= 0
@@ -401,8 +468,7 @@ ngx_http_smart_finish(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
         return ngx_http_smart_replace(r, ctx, BASE_ANSWER_TRUNCATED, 0);
     }
 
-    body = ctx->held ? base_span_make(ctx->held, ctx->held_n) : BASE_SPAN("");
-    reason = smart_review_body(&ctx->review, body);
+    reason = ngx_http_smart_review_held(r, ctx);
 
     if (reason != BASE_OK) {
         return ngx_http_smart_replace(r, ctx, reason, ctx->review.status);

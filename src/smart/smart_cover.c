@@ -394,11 +394,11 @@ static bool cover_holds(const smart_watch_t *watch, const watched_t *watched,
     return false;
 }
 
-bool smart_watch_is_true(const smart_watch_t *watch, unsigned letters)
+bool smart_watch_is_true_by(const smart_watch_t *watch, size_t first, size_t n, unsigned letters)
 {
     size_t i;
 
-    for (i = 0; i < watch->n; i++) {
+    for (i = first; i < watch->n && i - first < n; i++) {
         if ((watch->watched[i].cover.letter & letters) != 0 && watch->watched[i].cover.is_true) {
             return true;
         }
@@ -406,12 +406,13 @@ bool smart_watch_is_true(const smart_watch_t *watch, unsigned letters)
     return false;
 }
 
-bool smart_watch_holds(const smart_watch_t *watch, unsigned letters, const fhir_facts_t *facts)
+bool smart_watch_holds_by(const smart_watch_t *watch, size_t first, size_t n, unsigned letters,
+                          const fhir_facts_t *facts)
 {
     const watched_t *watched;
     size_t i;
 
-    for (i = 0; i < watch->n; i++) {
+    for (i = first; i < watch->n && i - first < n; i++) {
         watched = &watch->watched[i];
         if ((watched->cover.letter & letters) != 0 && facts->type != NULL &&
             facts->type == watched->cover.type &&
@@ -421,4 +422,14 @@ bool smart_watch_holds(const smart_watch_t *watch, unsigned letters, const fhir_
         }
     }
     return false;
+}
+
+bool smart_watch_is_true(const smart_watch_t *watch, unsigned letters)
+{
+    return smart_watch_is_true_by(watch, 0, watch->n, letters);
+}
+
+bool smart_watch_holds(const smart_watch_t *watch, unsigned letters, const fhir_facts_t *facts)
+{
+    return smart_watch_holds_by(watch, 0, watch->n, letters, facts);
 }

@@ -15,7 +15,7 @@
 #include "smart/smart_context.h"
 
 #define SMART_CONFINED_MAX 2 /* patient/ and confined user/ */
-#define SMART_COVERS_MAX   2 /* asked of one resource: r or s */
+#define SMART_COVERS_MAX   8 /* asked of one resource: r and s of several grants */
 
 /* The patients that some grants are confined to: plain ids. */
 typedef struct {
@@ -87,5 +87,10 @@ bool smart_watch_is_true(const smart_watch_t *watch, unsigned letters);
 /* True when the resource that gave these facts, read by that lens, is covered by one of the covers with one of these letters. Facts that
  * could not be read never permit. */
 bool smart_watch_holds(const smart_watch_t *watch, unsigned letters, const fhir_facts_t *facts);
+
+/* The same by the `n` covers from `first` on alone: those of one of several grants. */
+bool smart_watch_is_true_by(const smart_watch_t *watch, size_t first, size_t n, unsigned letters);
+bool smart_watch_holds_by(const smart_watch_t *watch, size_t first, size_t n, unsigned letters,
+                          const fhir_facts_t *facts);
 
 #endif

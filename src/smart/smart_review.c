@@ -1,40 +1,11 @@
-#include "smart/smart_review.h"
-
-#include "fhir/fhir_bundle.h"
 #include "fhir/fhir_query.h"
-#include "smart/smart_grants.h"
 #include "smart/smart_media.h"
+#include "smart/smart_review_own.h"
 
 #include <string.h>
 
-#define HASHES_MAX ((size_t) 4096)
-
-#define RELEASED_MAX ((size_t) 2048) /* targets of Provenances; more are not known */
-
-/* A resource of the answer that is covered, as a target. */
-typedef struct {
-    const fhir_type_t *type;
-    base_span_t id;
-} released_t;
-
-/* One judging of a held body by one check. */
-typedef struct {
-    const smart_check_t *check;
-    const fhir_definitions_t *definitions;
-    uint64_t *hashes;
-    base_arena_t *arena;
-    const smart_watch_t **watch; /* by type, made when one is seen */
-    bool no_memory;
-    released_t *released; /* NULL: nobody asks */
-    size_t released_n;
-    bool confined; /* something is covered, but not by a true cover */
-    bool history_own;
-    size_t provenance_n; /* Provenances so far */
-    size_t undecided_n;
-    bool *undecided;            /* by position among the Provenances: to be judged by its targets */
-    const fhir_lens_t *targets; /* of Provenances, on the second reading */
-    const fhir_type_t *provenance; /* NULL: judged as any other type */
-} judging_t;
+#define EDITS_MAX  ((size_t) 16384)  /* that wait for an entry, or for the Bundle's type */
+#define SKETCH_MAX ((size_t) 524288) /* of a resource that says its type late */
 
 static smart_review_step_t replace(smart_review_t *review, base_reason_t reason)
 {
@@ -61,6 +32,80 @@ static bool is_redirect(unsigned status)
     return status >= 300 && status < 400 && status != 304;
 }
 
+/* What the root may be to be walked into: only where all checks judge entries. */
+static unsigned enter_of(const smart_check_t *check)
+{
+    switch (check->kind) {
+    case SMART_CHECK_SEARCHSET:
+    case SMART_CHECK_HISTORY:
+    case SMART_CHECK_PAGE:
+        return FHIR_ENTER_BUNDLE;
+    case SMART_CHECK_OPERATION:
+        return FHIR_ENTER_BUNDLE | FHIR_ENTER_PARAMETERS;
+    default:
+        return 0;
+    }
+}
+
+static unsigned enter_of_root(const smart_review_t *review)
+{
+    unsigned enter = FHIR_ENTER_BUNDLE | FHIR_ENTER_PARAMETERS;
+    size_t i;
+
+    for (i = 0; i < review->_verdict->check_n; i++) {
+        enter &= enter_of(&review->_verdict->check[i]);
+    }
+    return review->_outcome_only ? 0 : enter;
+}
+
+/* The grants by which anything may be judged; too many different ones: none of them holds anything. */
+static void note_grants(smart_review_state_t *state, const smart_check_t *check)
+{
+    size_t i;
+
+    for (i = 0; i < state->grants_n && state->grants[i] != check->grants; i++) {
+    }
+    if (i == state->grants_n && i < SMART_CHECKS_MAX && check->grants != NULL) {
+        state->grants[state->grants_n++] = check->grants;
+    }
+}
+
+static void note_checks(smart_review_state_t *state)
+{
+    const smart_verdict_t *verdict = state->review->_verdict;
+    size_t i;
+
+    for (i = 0; i < verdict->check_n; i++) {
+        state->level[0].check[i] = &verdict->check[i];
+        note_grants(state, &verdict->check[i]);
+        state->counts = state->counts || verdict->check[i].counts;
+    }
+    state->level[0].check_n = verdict->check_n;
+}
+
+static smart_review_step_t start_stream(smart_review_t *review)
+{
+    smart_review_state_t *state = base_arena_alloc(review->_arena, sizeof(*state));
+
+    review->_state = state;
+    if (state == NULL) {
+        return replace(review, BASE_NO_MEMORY);
+    }
+    state->review = review;
+    state->hashes = base_arena_scratch(review->_arena, SMART_REVIEW_HASHES, sizeof(uint64_t));
+    state->watch = base_arena_array(review->_arena, FHIR_TYPES_MAX, sizeof(void *));
+    note_checks(state);
+    if (state->hashes == NULL || state->watch == NULL ||
+        (enter_of_root(review) != 0 && !smart_review_waiting_start(state))) {
+        return replace(review, BASE_NO_MEMORY);
+    }
+    base_cut_init(&state->cut, review->_arena, EDITS_MAX);
+    fhir_bundle_start(&state->bundle, enter_of_root(review), review->_policy->definitions,
+                      smart_review_lens, state, review->_arena, state->hashes, SMART_REVIEW_HASHES,
+                      SKETCH_MAX);
+    return SMART_REVIEW_STREAM;
+}
+
 /* L10: the status of an error passes, its body if it is an OperationOutcome. Missing and deleted are answered as foreign (D9). */
 static smart_review_step_t start_error(smart_review_t *review, const smart_head_t *head)
 {
@@ -73,7 +118,15 @@ static smart_review_step_t start_error(smart_review_t *review, const smart_head_
         (head->content_type.p != NULL && !smart_media_is_json(head->content_type))) {
         return replace(review, BASE_ANSWER_UNEXPECTED);
     }
-    return SMART_REVIEW_HOLD;
+    return start_stream(review);
+}
+
+static void drop_header(smart_review_t *review, const char *name)
+{
+    smart_header_edit_t *edit = &review->header[review->header_n++];
+
+    edit->name = name;
+    edit->value = base_span_make(NULL, 0);
 }
 
 static smart_review_step_t start_check(smart_review_t *review, const smart_head_t *head)
@@ -91,7 +144,12 @@ static smart_review_step_t start_check(smart_review_t *review, const smart_head_
         smart_media_other_version(head->content_type, review->_policy->definitions)) {
         return replace(review, BASE_ANSWER_NOT_JSON);
     }
-    return SMART_REVIEW_HOLD;
+    if (enter_of_root(review) != 0) {
+        /* of what it was before anything was cut out */
+        drop_header(review, "etag");
+        drop_header(review, "last-modified");
+    }
+    return start_stream(review);
 }
 
 smart_review_step_t smart_review_start(smart_review_t *review, base_arena_t *arena,
@@ -102,6 +160,7 @@ smart_review_step_t smart_review_start(smart_review_t *review, base_arena_t *are
     review->_arena = arena;
     review->_verdict = verdict;
     review->_policy = policy;
+    review->_head = *head;
     if (verdict->reason != BASE_OK) {
         return replace(review, verdict->reason);
     }
@@ -117,463 +176,471 @@ smart_review_step_t smart_review_start(smart_review_t *review, base_arena_t *are
     return verdict->check_n == 0 ? replace(review, BASE_INTERNAL) : start_check(review, head);
 }
 
-/* What decides on resources of a type: by r and by s. */
-static const smart_watch_t *watch_for(judging_t *judging, const fhir_type_t *type)
-{
-    const smart_watch_t **watch = &judging->watch[type->index];
-    smart_cover_t cover[SMART_COVERS_MAX];
-
-    if (*watch == NULL) {
-        cover[0] = smart_grants_cover(judging->check->grants, SMART_R, type);
-        cover[1] = smart_grants_cover(judging->check->grants, SMART_S, type);
-        *watch = smart_cover_watch(cover, SMART_COVERS_MAX, judging->arena);
-        judging->no_memory = judging->no_memory || *watch == NULL;
-    }
-    return *watch;
-}
-
-static const fhir_lens_t *lens_for(void *data, const fhir_type_t *type)
-{
-    judging_t *judging = data;
-    const smart_watch_t *watch;
-
-    if (judging->targets != NULL && type == judging->provenance) {
-        return judging->targets;
-    }
-    watch = watch_for(judging, type);
-    return watch == NULL ? NULL : smart_watch_lens(watch);
-}
-
-static bool holds(judging_t *judging, unsigned letters, const fhir_facts_t *facts)
-{
-    const smart_watch_t *watch = facts->type == NULL ? NULL : watch_for(judging, facts->type);
-    bool held = watch != NULL && smart_watch_holds(watch, letters, facts);
-
-    judging->confined = judging->confined || (held && !smart_watch_is_true(watch, letters));
-    return held;
-}
-
-static bool is_outcome(const fhir_facts_t *facts)
-{
-    return base_span_is(fhir_text_span(&facts->type_name), "OperationOutcome");
-}
-
 /* How a body that is no JSON, or not readable, is answered. */
-static base_reason_t broken(base_reason_t reason)
+static base_reason_t broken(const smart_review_state_t *state, base_reason_t reason)
 {
-    return reason == BASE_NO_MEMORY ? BASE_NO_MEMORY : BASE_ANSWER_BROKEN;
-}
-
-static base_reason_t read_resource(judging_t *judging, base_span_t body, fhir_facts_t *facts)
-{
-    base_reason_t reason = fhir_resource_read(body, judging->definitions, lens_for, judging,
-                                              judging->hashes, HASHES_MAX, facts);
-
-    return reason == BASE_OK ? BASE_OK : broken(reason);
-}
-
-/* L10, D9: the answer is what the URL names, and covered; else as if it did not exist. */
-static base_reason_t judge_instance(judging_t *judging, const smart_policy_t *policy,
-                                    base_span_t body)
-{
-    const smart_check_t *check = judging->check;
-    fhir_facts_t facts;
-    base_reason_t reason = read_resource(judging, body, &facts);
-
-    if (reason != BASE_OK) {
-        return reason;
-    }
-    if (is_outcome(&facts)) {
-        return BASE_OK;
-    }
-    if (facts.type != check->cover.type || facts.id.unknown ||
-        !base_span_eq(fhir_text_span(&facts.id), check->id)) {
+    if (state->review->_outcome_only && reason != BASE_OK && reason != BASE_NO_MEMORY) {
         return BASE_ANSWER_UNEXPECTED;
     }
-    if (holds(judging, SMART_R, &facts)) {
+    switch (reason) {
+    case BASE_OK:
+    case BASE_NO_MEMORY:
+    case BASE_ANSWER_UNEXPECTED:
+    case BASE_ANSWER_TOO_LARGE:
+        return reason;
+    default:
+        return BASE_ANSWER_BROKEN;
+    }
+}
+
+/* The rules of a single resource. */
+
+/* L10, D9: the answer is what the URL names, and covered; else as if it did not exist. */
+static base_reason_t judge_instance(smart_review_state_t *state, const smart_check_t *check,
+                                    const fhir_facts_t *facts)
+{
+    if (facts->type == NULL || facts->type != check->cover.type || facts->id.unknown ||
+        !base_span_eq(fhir_text_span(&facts->id), check->id)) {
+        return BASE_ANSWER_UNEXPECTED;
+    }
+    if (smart_review_holds(state, check, SMART_R, facts)) {
         return BASE_OK;
     }
-    return policy->hide_existence ? BASE_NOT_FOUND : BASE_SCOPE_MISSING;
+    return state->review->_policy->hide_existence ? BASE_NOT_FOUND : BASE_SCOPE_MISSING;
 }
 
-static bool mode_is(const fhir_bundle_entry_t *entry, const char *mode)
+static base_reason_t judge_single_by(smart_review_state_t *state, const smart_check_t *check,
+                                     const fhir_facts_t *facts)
 {
-    return entry->mode.p != NULL && base_span_is(entry->mode, mode);
+    switch (check->kind) {
+    case SMART_CHECK_INSTANCE:
+        return judge_instance(state, check, facts);
+    case SMART_CHECK_OPERATION:
+        return smart_review_holds(state, check, check->letters, facts) ? BASE_OK
+                                                                       : BASE_ANSWER_UNCOVERED;
+    case SMART_CHECK_SEARCHSET:
+    case SMART_CHECK_HISTORY:
+    case SMART_CHECK_PAGE:
+        return BASE_ANSWER_UNEXPECTED;
+    default:
+        return BASE_INTERNAL;
+    }
 }
 
-/* A Provenance of what is shown here may be shown (D6, L9). */
-static void note_released(judging_t *judging, const fhir_facts_t *facts)
+/* The root is no Bundle that was walked. */
+static base_reason_t judge_single(smart_review_state_t *state)
 {
-    released_t *released;
+    const fhir_facts_t *facts = &state->bundle.level[0].facts;
+    const smart_verdict_t *verdict = state->review->_verdict;
+    base_reason_t reason = BASE_OK;
+    size_t i;
 
-    if (judging->released == NULL || judging->released_n == RELEASED_MAX ||
-        facts->type == judging->provenance || facts->id.n == 0) {
-        return;
-    }
-    released = &judging->released[judging->released_n];
-    released->type = facts->type;
-    released->id = base_arena_copy(judging->arena, fhir_text_span(&facts->id));
-    judging->released_n += released->id.p != NULL;
-}
-
-static bool is_expected(const smart_check_t *check, const fhir_facts_t *facts)
-{
-    return (check->cover.type == NULL || facts->type == check->cover.type) &&
-           (check->id.p == NULL || check->kind != SMART_CHECK_HISTORY ||
-            (!facts->id.unknown && base_span_eq(fhir_text_span(&facts->id), check->id)));
-}
-
-/* L3, L8: an included resource by s, or, where an _include asks for its type, by r. On a page nobody knows who asked for what (L20). */
-static bool entry_holds(judging_t *judging, const fhir_bundle_entry_t *entry, bool included)
-{
-    const smart_check_t *check = judging->check;
-    unsigned letters = SMART_S;
-
-    if (entry->resource.to <= entry->resource.from || entry->facts.type == NULL) {
-        return false;
-    }
-    if (!included || check->kind == SMART_CHECK_PAGE || check->kind == SMART_CHECK_OPERATION) {
-        return is_expected(check, &entry->facts) && holds(judging, check->letters, &entry->facts);
-    }
-    if (fhir_type_set_has(&check->included, entry->facts.type)) {
-        letters |= SMART_R;
-    }
-    return check->includes && holds(judging, letters, &entry->facts);
-}
-
-/* L8: entries without a mode are matches. What is not covered fails the whole: cutting entries comes later. */
-static base_reason_t judge_entry(judging_t *judging, const fhir_bundle_entry_t *entry,
-                                 uint64_t *matches)
-{
-    bool included = mode_is(entry, "include");
-    bool provenance = judging->provenance != NULL && entry->facts.type == judging->provenance;
-    size_t at = judging->provenance_n;
-
-    judging->provenance_n += provenance;
-    if (mode_is(entry, "outcome")) {
-        return is_outcome(&entry->facts) ? BASE_OK : BASE_ANSWER_UNCOVERED;
-    }
-    if (entry->mode.p != NULL && !included && !mode_is(entry, "match")) {
-        return BASE_ANSWER_UNCOVERED;
-    }
-    *matches += !included;
-    if (entry_holds(judging, entry, included)) {
-        note_released(judging, &entry->facts);
+    if (smart_review_is_outcome(facts)) {
         return BASE_OK;
     }
-    if (provenance && at < RELEASED_MAX) {
-        judging->undecided[at] = true;
-        judging->undecided_n++;
-        return BASE_OK;
+    if (state->review->_outcome_only) {
+        return BASE_ANSWER_UNEXPECTED;
     }
-    return BASE_ANSWER_UNCOVERED;
+    for (i = 0; i < verdict->check_n && reason == BASE_OK; i++) {
+        reason = judge_single_by(state, &verdict->check[i], facts);
+    }
+    return reason;
+}
+
+/* The rules of a Bundle. */
+
+static bool type_fits(const smart_check_t *check, base_span_t type)
+{
+    return check->kind == SMART_CHECK_OPERATION ||
+           (check->kind != SMART_CHECK_HISTORY && base_span_is(type, "searchset")) ||
+           (check->kind != SMART_CHECK_SEARCHSET && base_span_is(type, "history"));
 }
 
 /* L6: the link says that the upstream applied what was appended. */
-static bool link_is_narrowed(const judging_t *judging, base_span_t link)
+static bool link_is_narrowed(const smart_review_state_t *state, const smart_check_t *check)
 {
-    const smart_narrowing_t *narrowing = &judging->check->narrowing;
-    size_t question = base_span_find(link, '?'), i;
+    const smart_narrowing_t *narrowing = &check->narrowing;
+    base_span_t link = state->bundle.level[0].link_self;
+    size_t question = base_span_find(link, '?'), i = 0;
     fhir_query_t query;
 
-    if (link.p == NULL || question == link.n) {
-        return false;
-    }
-    if (fhir_query_parse(base_span_sub(link, question + 1, link.n), base_span_make(NULL, 0),
-                         judging->arena, &query) != BASE_OK) {
-        return false;
-    }
-    for (i = 0; i < narrowing->n &&
-                fhir_query_says(&query, narrowing->item[i].name, narrowing->item[i].value);
-         i++) {
-    }
-    return i > 0 && i == narrowing->n && narrowing->sound;
-}
-
-/* HAPI's self link after a POST: no parameters, whatever was applied. */
-static bool link_is_silent(base_span_t link)
-{
-    return link.p != NULL && base_span_find(link, '?') == link.n;
-}
-
-/*
- * L6: a total beyond the matches at hand counts what is not shown, and only the link says that all of it is covered. Where the link leaves
- * that open, matches that are all covered do.
- */
-static bool counts_blindly(const judging_t *judging, const fhir_bundle_t *bundle, base_span_t body,
-                           uint64_t matches)
-{
-    base_span_t text = base_span_sub(body, bundle->total.from, bundle->total.to);
-    uint64_t total;
-
-    if (smart_cover_is_true(&judging->check->cover) || text.n == 0 ||
-        (base_span_uint(text, &total) && total <= matches)) {
-        return false;
-    }
-    return !link_is_narrowed(judging, bundle->link_self) &&
-           !(matches > 0 && judging->check->narrowing.n > 0 && link_is_silent(bundle->link_self));
-}
-
-static bool type_fits(smart_check_kind_t kind, base_span_t type)
-{
-    return kind == SMART_CHECK_OPERATION ||
-           (kind != SMART_CHECK_HISTORY && base_span_is(type, "searchset")) ||
-           (kind != SMART_CHECK_SEARCHSET && base_span_is(type, "history"));
-}
-
-static base_reason_t judge_bundle_end(const judging_t *judging, const fhir_bundle_t *bundle,
-                                      base_span_t body, uint64_t matches)
-{
-    if (!bundle->is_bundle) {
-        return base_span_is(bundle->resource_type, "OperationOutcome") ? BASE_OK
-                                                                       : BASE_ANSWER_UNEXPECTED;
-    }
-    if (!type_fits(judging->check->kind, bundle->type)) {
-        return BASE_ANSWER_UNEXPECTED;
-    }
-    if (base_span_is(bundle->type, "history") && judging->confined && !judging->history_own) {
-        return BASE_ANSWER_UNCOVERED;
-    }
-    return counts_blindly(judging, bundle, body, matches) ? BASE_NOT_NARROWABLE : BASE_OK;
-}
-
-/* Reads the Bundle's entries; *bundle is complete then. */
-static base_reason_t judge_entries(judging_t *judging, base_span_t body, fhir_bundle_t *bundle,
-                                   uint64_t *matches)
-{
-    fhir_bundle_event_t event;
-    base_reason_t reason, uncovered = BASE_OK;
-
-    fhir_bundle_open(bundle, body, judging->definitions, lens_for, judging, judging->arena,
-                     judging->hashes, HASHES_MAX);
-    while ((event = fhir_bundle_next(bundle)) == FHIR_BUNDLE_ENTRY) {
-        reason = judge_entry(judging, &bundle->entry, matches);
-        uncovered = uncovered == BASE_OK ? reason : uncovered;
-    }
-    if (event == FHIR_BUNDLE_ERROR) {
-        return bundle->reason == BASE_ANSWER_UNEXPECTED ? BASE_ANSWER_UNEXPECTED
-                                                        : broken(bundle->reason);
-    }
-    return judging->no_memory ? BASE_NO_MEMORY : uncovered;
-}
-
-static bool watch_targets(judging_t *judging, fhir_lens_t *lens, const fhir_type_t *type)
-{
-    static const fhir_path_t path = {"target[]", "Reference", NULL};
-    const smart_base_t *base = smart_grants_base(judging->check->grants);
-    base_span_t *ids = base_arena_array(judging->arena, judging->released_n, sizeof(*ids));
-    size_t i, n = 0;
-
-    for (i = 0; ids != NULL && i < judging->released_n; i++) {
-        if (judging->released[i].type == type) {
-            ids[n++] = judging->released[i].id;
-        }
-    }
-    return ids != NULL && fhir_lens_watch_reference(lens, &path, base->urls, base->urls_n,
-                                                    type->name, ids, n) >= 0;
-}
-
-/* A lens that sees whether a Provenance refers to anything that is released here. */
-static fhir_lens_t *targets_lens(judging_t *judging)
-{
-    fhir_lens_t *lens = fhir_lens_new(judging->arena, judging->provenance);
-    size_t i, j;
-
-    for (i = 0; lens != NULL && i < judging->released_n; i++) {
-        for (j = 0; j < i && judging->released[j].type != judging->released[i].type; j++) {
-        }
-        if (j == i && !watch_targets(judging, lens, judging->released[i].type)) {
-            return NULL;
-        }
-    }
-    return lens;
-}
-
-static bool refers_to_released(const fhir_facts_t *facts)
-{
-    unsigned bits = facts->lens == NULL ? 0 : fhir_lens_bits(facts->lens), bit;
-
-    for (bit = 0; bit < bits; bit++) {
-        if (fhir_facts_bit(facts, (int) bit) == FHIR_MET) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* L9: the second reading. Each that was left undecided must itself refer to what is released. */
-static base_reason_t judge_provenances(judging_t *judging, base_span_t body)
-{
-    fhir_bundle_t bundle;
-    fhir_bundle_event_t event;
-    size_t at = 0;
-    bool covered = true;
-
-    judging->targets = targets_lens(judging);
-    if (judging->targets == NULL) {
-        return BASE_NO_MEMORY;
-    }
-    fhir_bundle_open(&bundle, body, judging->definitions, lens_for, judging, judging->arena,
-                     judging->hashes, HASHES_MAX);
-    while ((event = fhir_bundle_next(&bundle)) == FHIR_BUNDLE_ENTRY) {
-        if (bundle.entry.facts.type != judging->provenance) {
-            continue;
-        }
-        covered = covered && (at >= RELEASED_MAX || !judging->undecided[at] ||
-                              refers_to_released(&bundle.entry.facts));
-        at++;
-    }
-    if (event == FHIR_BUNDLE_ERROR) {
-        return broken(bundle.reason);
-    }
-    return covered ? BASE_OK : BASE_ANSWER_UNCOVERED;
-}
-
-/* Provenance is judged by targets where its grant is a patient's, without a constraint (D6). */
-static bool start_provenances(judging_t *judging)
-{
-    const fhir_type_t *type = fhir_type_find(judging->definitions, BASE_SPAN("Provenance"));
-    smart_cover_t read, search;
-
-    if (type == NULL || (!judging->check->includes && judging->check->kind != SMART_CHECK_PAGE &&
-                         judging->check->kind != SMART_CHECK_OPERATION)) {
+    if (smart_cover_is_true(&check->cover)) {
         return true;
     }
-    read = smart_grants_cover(judging->check->grants, SMART_R, type);
-    search = smart_grants_cover(judging->check->grants, SMART_S, type);
-    if (read.confined_n == 0 && search.confined_n == 0) {
-        return true;
+    if (!narrowing->sound || narrowing->n == 0 || link.p == NULL || question == link.n ||
+        fhir_query_parse(base_span_sub(link, question + 1, link.n), base_span_make(NULL, 0),
+                         state->review->_arena, &query) != BASE_OK) {
+        return false;
     }
-    judging->provenance = type;
-    judging->released =
-        base_arena_scratch(judging->arena, RELEASED_MAX, sizeof(*judging->released));
-    judging->undecided =
-        base_arena_array(judging->arena, RELEASED_MAX, sizeof(*judging->undecided));
-    return judging->released != NULL && judging->undecided != NULL;
+    while (i < narrowing->n &&
+           fhir_query_says(&query, narrowing->item[i].name, narrowing->item[i].value)) {
+        i++;
+    }
+    return i == narrowing->n;
 }
 
-static base_reason_t judge_searchset(judging_t *judging, base_span_t body)
+/* L6: a total counts what is shown, and nothing else. */
+static bool total_is_true(const smart_review_state_t *state)
 {
-    fhir_bundle_t bundle;
-    uint64_t matches = 0;
-    base_reason_t reason;
+    const smart_verdict_t *verdict = state->review->_verdict;
+    size_t i;
 
-    if (!start_provenances(judging)) {
-        return BASE_NO_MEMORY;
+    if (state->match_removed) {
+        return false;
     }
-    reason = judge_entries(judging, body, &bundle, &matches);
-    if (reason == BASE_OK) {
-        reason = judge_bundle_end(judging, &bundle, body, matches);
+    for (i = 0; i < verdict->check_n; i++) {
+        if (verdict->check[i].kind != SMART_CHECK_SEARCHSET ||
+            !link_is_narrowed(state, &verdict->check[i])) {
+            return false;
+        }
     }
-    return reason == BASE_OK && judging->undecided_n > 0 ? judge_provenances(judging, body)
-                                                         : reason;
+    return true;
 }
 
-/* B6: Parameters hold resources under names that no lens looks at; with none of them they are values. */
-static base_reason_t judge_parameters(judging_t *judging, base_span_t body)
+/* Where the total was taken out, it comes back behind all other members, or not at all. */
+static base_reason_t settle_total(smart_review_state_t *state)
 {
-    base_json_event_t event;
-    base_json_t js;
-    bool plain = true;
+    const fhir_text_t *total = &state->level[0].total;
+    unsigned char *text;
 
-    base_json_init(&js, BASE_JSON_STRICT, BASE_JSON_DEPTH_MAX, judging->hashes, HASHES_MAX);
-    while ((event = base_json_next(&js, &body)) != BASE_JSON_ERROR && event != BASE_JSON_MORE) {
-        /* a name that comes in parts has escapes: nobody spells `resource` so but to hide it */
-        plain =
-            plain && !(event == BASE_JSON_KEY && (!js.last || base_span_is(js.text, "resource")));
-    }
-    if (event == BASE_JSON_ERROR || base_json_finish(&js) != BASE_OK) {
-        return BASE_ANSWER_BROKEN;
-    }
-    return plain ? BASE_OK : BASE_ANSWER_UNCOVERED;
-}
-
-static base_reason_t judge_operation(judging_t *judging, base_span_t body)
-{
-    fhir_facts_t facts;
-    base_reason_t reason = read_resource(judging, body, &facts);
-
-    if (reason != BASE_OK || is_outcome(&facts)) {
-        return reason;
-    }
-    if (base_span_is(fhir_text_span(&facts.type_name), "Bundle")) {
-        return judge_searchset(judging, body);
-    }
-    if (base_span_is(fhir_text_span(&facts.type_name), "Parameters")) {
-        return judge_parameters(judging, body);
-    }
-    return holds(judging, judging->check->letters, &facts) ? BASE_OK : BASE_ANSWER_UNCOVERED;
-}
-
-static base_reason_t judge_outcome(judging_t *judging, base_span_t body)
-{
-    fhir_facts_t facts;
-
-    if (body.n == 0) {
+    if (total->n == 0) {
         return BASE_OK;
     }
-    return read_resource(judging, body, &facts) == BASE_OK && is_outcome(&facts)
-               ? BASE_OK
-               : BASE_ANSWER_UNEXPECTED;
-}
-
-static base_reason_t judge_by(smart_review_t *review, const smart_check_t *check, base_span_t body)
-{
-    judging_t judging = {0};
-    base_reason_t reason;
-
-    judging.check = check;
-    judging.definitions = review->_policy->definitions;
-    judging.hashes = review->_hashes;
-    judging.arena = review->_arena;
-    judging.history_own = review->_policy->history_own;
-    judging.watch = base_arena_array(review->_arena, FHIR_TYPES_MAX, sizeof(void *));
-    if (judging.watch == NULL) {
+    if (!total_is_true(state)) {
+        return state->counts ? BASE_NOT_NARROWABLE : BASE_OK;
+    }
+    text = base_arena_alloc(state->review->_arena, FHIR_TEXT_MAX + 16);
+    if (text == NULL) {
         return BASE_NO_MEMORY;
     }
-    if (review->_outcome_only) {
-        reason = judge_outcome(&judging, body);
-    } else {
-        reason = check->kind == SMART_CHECK_INSTANCE
-                     ? judge_instance(&judging, review->_policy, body)
-                 : check->kind == SMART_CHECK_NONE      ? BASE_INTERNAL
-                 : check->kind == SMART_CHECK_OPERATION ? judge_operation(&judging, body)
-                                                        : judge_searchset(&judging, body);
-    }
-    return judging.no_memory ? BASE_NO_MEMORY : reason;
+    memcpy(text, ",\"total\":", 9);
+    memcpy(text + 9, total->bytes, total->n);
+    base_cut_insert(&state->cut, base_cut_end(&state->level[0].members, 0),
+                    base_span_make(text, 9u + total->n));
+    return BASE_OK;
 }
 
-/* STREAM is not said yet. */
+/* The member that is complete, of a Bundle or of what may be one: a total goes, and what FHIR does not know. */
+static void settle_member(smart_review_state_t *state, unsigned at,
+                          const fhir_bundle_member_t *member)
+{
+    smart_review_level_t *level = &state->level[at];
+
+    if (member->id == FHIR_MEMBER_TOTAL && !member->wrong) {
+        level->total = state->bundle.level[at].total;
+    }
+    if (member->id == FHIR_MEMBER_OTHER || member->id == FHIR_MEMBER_TOTAL || member->wrong) {
+        base_cut_item(&state->cut, &level->members, member->from, member->to);
+    } else {
+        base_cut_keep(&level->members, member->to);
+    }
+}
+
+/* True when the root is known to be a Bundle that may be released entry by entry. */
+static bool may_release(smart_review_state_t *state)
+{
+    const fhir_bundle_level_t *root = &state->bundle.level[0];
+    size_t i;
+
+    if (!root->is_container || state->counts || state->reason != BASE_OK) {
+        return false;
+    }
+    if (base_span_is(fhir_text_span(&root->type_name), "Parameters")) {
+        return true;
+    }
+    if (root->type.n == 0) {
+        return false;
+    }
+    for (i = 0; i < state->level[0].check_n; i++) {
+        if (!type_fits(state->level[0].check[i], fhir_text_span(&root->type))) {
+            state->reason = BASE_ANSWER_UNEXPECTED;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void release(smart_review_state_t *state, uint64_t upto)
+{
+    if (may_release(state)) {
+        base_cut_release(&state->cut, upto);
+    }
+}
+
+static void take_member(smart_review_state_t *state, unsigned at)
+{
+    const fhir_bundle_level_t *level = &state->bundle.level[at];
+
+    if (level->has_before) {
+        settle_member(state, at, &level->before);
+        if (at == 0) {
+            release(state, level->before.to);
+        }
+    } else {
+        memset(&state->level[at].members, 0, sizeof(state->level[at].members));
+        memset(&state->level[at].items, 0, sizeof(state->level[at].items));
+        memset(&state->level[at].total, 0, sizeof(state->level[at].total));
+        state->level[at].removed = 0;
+    }
+    base_cut_begin(&state->cut, &state->level[at].members, level->member.from);
+}
+
+/* A Bundle inside of an entry is filtered where nobody said what comes back; where matches are resources, it is one of them. */
+static unsigned enter_of_item(const smart_review_state_t *state, unsigned at)
+{
+    const smart_review_level_t *level = &state->level[at];
+    unsigned enter = FHIR_ENTER_BUNDLE;
+    size_t i;
+
+    for (i = 0; i < level->check_n; i++) {
+        if (level->check[i]->kind != SMART_CHECK_OPERATION &&
+            level->check[i]->kind != SMART_CHECK_PAGE) {
+            enter = 0;
+        }
+    }
+    return enter;
+}
+
+static void take_item(smart_review_state_t *state, unsigned at)
+{
+    smart_review_level_t *level = &state->level[at];
+
+    base_cut_begin(&state->cut, &level->items, state->bundle.level[at].item.from);
+    level->nested_fits = false;
+    level->resource_foreign = false;
+    if (at + 1 < FHIR_BUNDLE_LEVELS) {
+        memcpy(state->level[at + 1].check, level->check, sizeof(level->check));
+        state->level[at + 1].check_n = level->check_n;
+        fhir_bundle_enter(&state->bundle, enter_of_item(state, at));
+    }
+    if (at == 0) {
+        smart_review_waiting_begin(state);
+    }
+}
+
+static void drop_item(smart_review_state_t *state, unsigned at)
+{
+    const fhir_item_place_t *item = &state->bundle.level[at].item;
+    const smart_check_t *check;
+    size_t i;
+
+    base_cut_item(&state->cut, &state->level[at].items, item->from, item->to);
+    state->level[at].removed++;
+    if (at != 0 || !smart_review_is_match(item)) {
+        return;
+    }
+    state->match_removed = true;
+    for (i = 0; i < state->level[0].check_n; i++) {
+        check = state->level[0].check[i];
+        if (check->kind == SMART_CHECK_SEARCHSET && check->narrowing.sound &&
+            check->narrowing.n > 0) {
+            state->review->narrowing_ignored = true;
+        }
+    }
+}
+
+static bool is_parameter(const smart_review_state_t *state, unsigned at)
+{
+    return state->bundle.level[at].member.id == FHIR_MEMBER_PARAMETER;
+}
+
+static smart_entry_fate_t fate_of_item(smart_review_state_t *state, unsigned at)
+{
+    const fhir_item_place_t *item = &state->bundle.level[at].item;
+    const smart_review_level_t *level = &state->level[at];
+
+    if (!is_parameter(state, at)) {
+        return smart_review_entry(state, at);
+    }
+    return item->wrong || level->resource_foreign || (item->has_container && !level->nested_fits)
+               ? SMART_ENTRY_DROPPED
+               : SMART_ENTRY_KEPT;
+}
+
+static void end_item(smart_review_state_t *state, unsigned at)
+{
+    const fhir_item_place_t *item = &state->bundle.level[at].item;
+    smart_entry_fate_t fate = fate_of_item(state, at);
+
+    if (fate == SMART_ENTRY_KEPT) {
+        base_cut_keep(&state->level[at].items, item->to);
+    } else {
+        drop_item(state, at);
+    }
+    if (at != 0) {
+        return;
+    }
+    if (fate == SMART_ENTRY_UNDECIDED) {
+        smart_review_waiting_keep(state);
+    } else {
+        smart_review_waiting_seen(state, fate == SMART_ENTRY_KEPT);
+    }
+    state->waiting.capturing = false;
+    state->review->removed = state->level[0].removed;
+    release(state, item->to);
+}
+
+static void end_items(smart_review_state_t *state, unsigned at)
+{
+    if (at == 0) {
+        smart_review_waiting_end(state);
+        state->review->removed = state->level[0].removed;
+    }
+}
+
+/* Bundles that servers make for an answer. Any other was stored as a resource, and its parts are nobody's to take out. */
+static bool is_made_for_answers(base_span_t type)
+{
+    return base_span_is(type, "searchset") || base_span_is(type, "history");
+}
+
+static bool all_hold(smart_review_state_t *state, unsigned at, const fhir_facts_t *facts)
+{
+    const smart_review_level_t *level = &state->level[at];
+    size_t i;
+
+    for (i = 0; i < level->check_n; i++) {
+        if (!smart_review_holds(state, level->check[i], level->check[i]->letters, facts)) {
+            return false;
+        }
+    }
+    return level->check_n > 0;
+}
+
+/* A resource inside is complete. What was thought to be a Bundle and is none keeps its bytes. */
+static void close_inner(smart_review_state_t *state, unsigned at)
+{
+    const fhir_bundle_level_t *level = &state->bundle.level[at];
+    smart_review_level_t *outer = &state->level[at - 1];
+
+    if (level->is_container) {
+        settle_member(state, at, &level->before);
+        outer->nested_fits = is_made_for_answers(fhir_text_span(&level->type));
+        outer->removed += state->level[at].removed;
+        return;
+    }
+    base_cut_back(&state->cut, level->from);
+    if (is_parameter(state, at - 1) && !smart_review_is_outcome(&level->facts) &&
+        !all_hold(state, at - 1, &level->facts)) {
+        outer->resource_foreign = true;
+    }
+}
+
+/* L20: what was kept before the Bundle said that it is a history would have to be covered twice. */
+static base_reason_t close_bundle(smart_review_state_t *state)
+{
+    const fhir_bundle_level_t *root = &state->bundle.level[0];
+    base_reason_t reason;
+
+    settle_member(state, 0, &root->before);
+    reason = settle_total(state);
+    if (reason != BASE_OK) {
+        return reason;
+    }
+    if (state->confined && base_span_is(fhir_text_span(&root->type), "history")) {
+        return BASE_ANSWER_UNCOVERED;
+    }
+    state->counts = false;
+    return may_release(state)         ? BASE_OK
+           : state->reason != BASE_OK ? state->reason
+                                      : BASE_ANSWER_UNEXPECTED;
+}
+
+static base_reason_t close_root(smart_review_state_t *state)
+{
+    state->root_closed = true;
+    if (state->bundle.level[0].is_container) {
+        return close_bundle(state);
+    }
+    base_cut_back(&state->cut, 0);
+    state->review->removed = 0;
+    state->review->narrowing_ignored = false;
+    return judge_single(state);
+}
+
+static base_reason_t take_event(smart_review_state_t *state, fhir_bundle_event_t event)
+{
+    unsigned at = state->bundle.level_n - 1;
+
+    switch (event) {
+    case FHIR_BUNDLE_MEMBER:
+        take_member(state, at);
+        break;
+    case FHIR_BUNDLE_ITEM:
+        take_item(state, at);
+        break;
+    case FHIR_BUNDLE_ITEM_END:
+        end_item(state, at);
+        break;
+    case FHIR_BUNDLE_ITEMS_END:
+        end_items(state, at);
+        break;
+    case FHIR_BUNDLE_CLOSE:
+        if (at == 0) {
+            return close_root(state);
+        }
+        close_inner(state, at);
+        break;
+    case FHIR_BUNDLE_ERROR:
+        return broken(state, state->bundle.reason);
+    default:
+        break;
+    }
+    if (state->cut.failed) {
+        return BASE_ANSWER_TOO_LARGE;
+    }
+    return state->no_memory ? BASE_NO_MEMORY : state->reason;
+}
+
+/* Reads up to the next event; the bytes of an entry that may have to wait are kept. */
+static base_reason_t read_on(smart_review_state_t *state, base_span_t *in)
+{
+    base_span_t before = *in;
+    fhir_bundle_event_t event = fhir_bundle_next(&state->bundle, in);
+
+    state->seen += before.n - in->n;
+    smart_review_waiting_bytes(state, base_span_sub(before, 0, before.n - in->n));
+    return event == FHIR_BUNDLE_MORE ? state->reason : take_event(state, event);
+}
+
 base_reason_t smart_review_feed(smart_review_t *review, base_span_t *in, base_splice_t *splice)
 {
-    (void) review;
-    (void) in;
-    (void) splice;
-    return BASE_INTERNAL;
+    smart_review_state_t *state = review->_state;
+
+    while (state->reason == BASE_OK && base_cut_flush(&state->cut, splice) && in->n > 0) {
+        state->reason = read_on(state, in);
+    }
+    review->reason = state->reason;
+    return state->reason;
+}
+
+/* An error without a body says nothing. */
+static base_reason_t finish(smart_review_state_t *state)
+{
+    base_span_t none = {NULL, 0};
+    base_reason_t reason;
+
+    if (state->seen == 0 && state->review->_outcome_only) {
+        return BASE_OK;
+    }
+    (void) fhir_bundle_next(&state->bundle, &none);
+    reason = broken(state, fhir_bundle_finish(&state->bundle));
+    return reason == BASE_OK && !state->root_closed ? BASE_ANSWER_BROKEN : reason;
 }
 
 base_reason_t smart_review_end(smart_review_t *review, base_splice_t *splice)
 {
-    (void) review;
-    (void) splice;
-    return BASE_INTERNAL;
-}
+    smart_review_state_t *state = review->_state;
 
-/* Every check must hold: a verdict that was joined has those of all locations that judged. */
-base_reason_t smart_review_body(smart_review_t *review, base_span_t body)
-{
-    base_reason_t reason;
-    size_t i;
-
-    review->_hashes = base_arena_scratch(review->_arena, HASHES_MAX, sizeof(*review->_hashes));
-    if (review->_hashes == NULL) {
-        return BASE_NO_MEMORY;
+    if (state->reason == BASE_OK && !state->ended) {
+        state->reason = finish(state);
+        state->ended = true;
+        base_cut_release(&state->cut, state->seen);
     }
-    for (i = 0; i < review->_verdict->check_n; i++) {
-        reason = judge_by(review, &review->_verdict->check[i], body);
-        if (reason != BASE_OK) {
-            return reason;
-        }
+    if (state->reason == BASE_OK) {
+        (void) base_cut_flush(&state->cut, splice);
+        state->reason = state->cut.failed ? BASE_ANSWER_TOO_LARGE : BASE_OK;
     }
-    return BASE_OK;
+    review->reason = state->reason;
+    return state->reason;
 }

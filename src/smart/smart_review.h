@@ -45,14 +45,11 @@ typedef struct {
     smart_link_bases_t bases;
 } smart_head_t;
 
-typedef enum {
-    SMART_REVIEW_REPLACE,
-    SMART_REVIEW_HOLD, /* first form: the whole body at once, smart_review_body */
-    SMART_REVIEW_PASS,
-    SMART_REVIEW_STREAM
-} smart_review_step_t;
+typedef enum { SMART_REVIEW_REPLACE, SMART_REVIEW_PASS, SMART_REVIEW_STREAM } smart_review_step_t;
 
 #define SMART_REVIEW_HEADERS_MAX 8
+
+struct smart_review_state_s;
 
 /* Members that begin with an underscore are the review's own. */
 typedef struct {
@@ -60,6 +57,8 @@ typedef struct {
     unsigned status;      /* 0: that of the reason */
     bool
         not_modified; /* after smart_review_end: 304 without a body, whatever the splice says (D9) */
+    bool
+        narrowing_ignored; /* a match was taken out that the narrowing excludes: the upstream ignores the parameter (L6) */
     uint64_t removed; /* entries taken out so far */
     smart_header_edit_t
         header[SMART_REVIEW_HEADERS_MAX]; /* edits of the answer's head, PASS included */
@@ -67,13 +66,15 @@ typedef struct {
     base_arena_t *_arena;
     const smart_verdict_t *_verdict;
     const smart_policy_t *_policy;
-    uint64_t *_hashes;
-    bool _outcome_only; /* an error: its body may only be an OperationOutcome */
+    smart_head_t _head;
+    struct smart_review_state_s *_state; /* after STREAM */
+    bool _outcome_only;                  /* an error: its body may only be an OperationOutcome */
 } smart_review_t;
 
 /*
- * Looks at the head. Everything passed in must outlive the review; the arena gives some tens of kilobytes for judging. A verdict that was
- * refused gives REPLACE with its reason.
+ * Looks at the head. Everything passed in must outlive the review, the spans of the head included; the arena gives some hundred kilobytes for
+ * judging, and up to three megabytes where what is undecided must be kept (L9, late types). A verdict that was refused gives REPLACE
+ * with its reason.
  */
 smart_review_step_t smart_review_start(smart_review_t *review, base_arena_t *arena,
                                        const smart_verdict_t *verdict, const smart_policy_t *policy,
@@ -90,8 +91,5 @@ base_reason_t smart_review_feed(smart_review_t *review, base_span_t *in, base_sp
  * length of the body, call again (the splice had no room).
  */
 base_reason_t smart_review_end(smart_review_t *review, base_splice_t *splice);
-
-/* Judges the held body, all of it. An empty body of an error answer is fine. */
-base_reason_t smart_review_body(smart_review_t *review, base_span_t body);
 
 #endif

@@ -24,6 +24,7 @@ typedef struct {
     smart_judge_t judge;
     smart_step_t step;
     char error[256];
+    size_t review_limit; /* bytes of the arena of a review; 0: plenty */
 } stage_t;
 
 static inline void stage_open(stage_t *s)
@@ -151,27 +152,90 @@ static inline const char *stage_header(const stage_t *s, const char *name)
     return NULL;
 }
 
-/* The answer to what was last played: BASE_OK when it is released. *status: what is answered otherwise. */
-static inline base_reason_t stage_answer(stage_t *s, unsigned status, const char *type,
-                                         const char *body, unsigned *shown)
+/* What a review lets through of a body that comes in two parts, cut at `at`, or (0) byte by byte. To be freed; BASE_OK: `out` is all of it. */
+static inline base_reason_t stage_review(smart_review_t *review, base_span_t body, size_t at,
+                                         char **out, size_t *out_n)
+{
+    base_splice_t splice;
+    base_span_t in;
+    base_reason_t reason = BASE_OK;
+    base_splice_op_t op;
+    size_t fed = 0, room = 2 * body.n + (1u << 20), to;
+    bool ended = false;
+
+    base_splice_init(&splice);
+    *out = malloc(room);
+    *out_n = 0;
+    while (reason == BASE_OK && (!ended || base_splice_taken(&splice) < body.n)) {
+        to = at == 0 ? fed + 1 : fed < at ? at : body.n;
+        in = base_span_sub(body, fed, to > body.n ? body.n : to);
+        if (fed < body.n) {
+            to = fed + in.n;
+            reason = smart_review_feed(review, &in, &splice);
+            fed = to - in.n;
+        } else {
+            reason = smart_review_end(review, &splice);
+            ended = true;
+        }
+        while ((op = base_splice_next(&splice)) != BASE_SPLICE_WAIT) {
+            base_span_t text = op == BASE_SPLICE_INSERT ? splice.text
+                               : op == BASE_SPLICE_COPY
+                                   ? base_span_sub(body, base_splice_taken(&splice) - splice.n,
+                                                   base_splice_taken(&splice))
+                                   : base_span_make("", 0);
+
+            if (text.n >= room - *out_n || base_splice_taken(&splice) > fed) {
+                abort();
+            }
+            memcpy(*out + *out_n, text.p, text.n);
+            *out_n += text.n;
+        }
+    }
+    (*out)[*out_n] = '\0';
+    return reason;
+}
+
+/*
+ * The answer to what was last played: BASE_OK when it is released, *out (to be freed, may be NULL) then what the client sees. *shown: the
+ * status. `at` as stage_review has it.
+ */
+static inline base_reason_t stage_shows(stage_t *s, unsigned status, const char *type,
+                                        const char *body, size_t at, unsigned *shown, char **out)
 {
     smart_review_t review;
     smart_head_t head = {.status = status, .content_type = base_span_of(type)};
+    base_span_t text = base_span_of(body == NULL ? "" : body);
     base_reason_t reason = BASE_OK;
+    base_arena_t *arena = base_arena_new(s->review_limit != 0 ? s->review_limit : 1u << 24);
+    size_t n = text.n;
 
-    switch (
-        smart_review_start(&review, s->arena, smart_judge_verdict(&s->judge), &s->policy, &head)) {
+    *out = NULL;
+    switch (smart_review_start(&review, arena, smart_judge_verdict(&s->judge), &s->policy, &head)) {
     case SMART_REVIEW_PASS:
+        *out = malloc(text.n + 1);
+        memcpy(*out, text.p, text.n + 1);
         break;
     case SMART_REVIEW_REPLACE:
         reason = review.reason;
         break;
     default:
-        reason = smart_review_body(&review, base_span_of(body));
+        reason = stage_review(&review, text, at, out, &n);
     }
     *shown = reason == BASE_OK    ? status
              : review.status != 0 ? review.status
                                   : base_reason_info(reason)->status;
+    base_arena_free(arena);
+    return reason;
+}
+
+static inline base_reason_t stage_answer(stage_t *s, unsigned status, const char *type,
+                                         const char *body, unsigned *shown)
+{
+    char *out;
+    base_reason_t reason =
+        stage_shows(s, status, type, body, body == NULL ? 1 : strlen(body), shown, &out);
+
+    free(out);
     return reason;
 }
 

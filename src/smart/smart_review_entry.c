@@ -1,0 +1,200 @@
+#include "smart/smart_review_own.h"
+
+#include <string.h>
+
+/* The grants of a check, by position; SMART_CHECKS_MAX: too many different ones. */
+static size_t grants_at(smart_review_state_t *state, const smart_grants_t *grants)
+{
+    size_t i;
+
+    for (i = 0; i < state->grants_n && state->grants[i] != grants; i++) {
+    }
+    return i;
+}
+
+/* What decides on resources of a type: by r and by s of all grants. */
+static const smart_watch_t *watch_for(smart_review_state_t *state, const fhir_type_t *type)
+{
+    const smart_watch_t **watch = &state->watch[type->index];
+    smart_cover_t cover[SMART_COVERS_MAX];
+    size_t i;
+
+    if (*watch == NULL && !state->no_memory) {
+        for (i = 0; i < state->grants_n; i++) {
+            cover[2 * i] = smart_grants_cover(state->grants[i], SMART_R, type);
+            cover[2 * i + 1] = smart_grants_cover(state->grants[i], SMART_S, type);
+        }
+        *watch = smart_cover_watch(cover, 2 * state->grants_n, state->review->_arena);
+        state->no_memory = *watch == NULL;
+    }
+    return *watch;
+}
+
+const fhir_lens_t *smart_review_lens(void *data, const fhir_type_t *type)
+{
+    const smart_watch_t *watch = watch_for(data, type);
+
+    return watch == NULL ? NULL : smart_watch_lens(watch);
+}
+
+bool smart_review_holds(smart_review_state_t *state, const smart_check_t *check, unsigned letters,
+                        const fhir_facts_t *facts)
+{
+    const smart_watch_t *watch = facts->type == NULL ? NULL : watch_for(state, facts->type);
+    size_t at = grants_at(state, check->grants);
+
+    return watch != NULL && at < state->grants_n &&
+           smart_watch_holds_by(watch, 2 * at, 2, letters, facts);
+}
+
+/* Whatever is of the type is covered. */
+static bool holds_for_all(smart_review_state_t *state, const smart_check_t *check,
+                          const fhir_type_t *type)
+{
+    const smart_watch_t *watch = type == NULL ? NULL : watch_for(state, type);
+    size_t at = grants_at(state, check->grants);
+
+    return watch != NULL && at < state->grants_n &&
+           smart_watch_is_true_by(watch, 2 * at, 2, check->letters);
+}
+
+bool smart_review_is_outcome(const fhir_facts_t *facts)
+{
+    return base_span_is(fhir_text_span(&facts->type_name), "OperationOutcome");
+}
+
+static bool mode_is(const fhir_item_place_t *item, const char *mode)
+{
+    return base_span_is(fhir_text_span(&item->mode), mode);
+}
+
+bool smart_review_is_match(const fhir_item_place_t *item)
+{
+    return !mode_is(item, "include") && !mode_is(item, "outcome");
+}
+
+static bool is_expected(const smart_check_t *check, const fhir_facts_t *facts)
+{
+    return (check->cover.type == NULL || facts->type == check->cover.type) &&
+           (check->id.p == NULL || check->kind != SMART_CHECK_HISTORY ||
+            (!facts->id.unknown && base_span_eq(fhir_text_span(&facts->id), check->id)));
+}
+
+/* Where nobody knows who asked for what: any of the letters suffices (L20, B6). */
+static bool is_mixed(const smart_check_t *check)
+{
+    return check->kind == SMART_CHECK_PAGE || check->kind == SMART_CHECK_OPERATION;
+}
+
+/* L20: what a page of a history shows under `both` would have to be covered by the current version, which nobody reads. */
+static bool history_permits(smart_review_state_t *state, const smart_check_t *check,
+                            base_span_t type, const fhir_facts_t *facts)
+{
+    if (state->review->_policy->history_own || check->kind != SMART_CHECK_PAGE ||
+        holds_for_all(state, check, facts->type)) {
+        return true;
+    }
+    state->confined = state->confined || type.n == 0;
+    return !base_span_is(type, "history");
+}
+
+/* L3, L8: an included resource by s, or, where an _include asks for its type, by r. */
+static bool resource_holds(smart_review_state_t *state, unsigned at, const smart_check_t *check,
+                           const fhir_item_place_t *item)
+{
+    const fhir_facts_t *facts = &item->facts;
+    unsigned letters = SMART_S;
+
+    if (facts->type == NULL) {
+        return false;
+    }
+    if (!mode_is(item, "include") || is_mixed(check)) {
+        return is_expected(check, facts) &&
+               smart_review_holds(state, check, check->letters, facts) &&
+               history_permits(state, check, fhir_text_span(&state->bundle.level[at].type), facts);
+    }
+    if (fhir_type_set_has(&check->included, facts->type)) {
+        letters |= SMART_R;
+    }
+    return check->includes && smart_review_holds(state, check, letters, facts);
+}
+
+/* D6, L9: a Provenance by targets of the same Bundle, where its grant is a patient's. */
+static bool is_undecided(const smart_review_state_t *state, unsigned at, const smart_check_t *check,
+                         const fhir_item_place_t *item)
+{
+    return at == 0 && state->waiting.provenances && item->facts.type == state->waiting.provenance &&
+           (is_mixed(check) || (check->includes && mode_is(item, "include")));
+}
+
+static const fhir_type_t *type_of_request(const smart_review_state_t *state,
+                                          const fhir_item_place_t *item)
+{
+    fhir_reference_t reference;
+
+    fhir_reference_parse(fhir_url_span(&item->url), &reference);
+    return reference.kind == FHIR_REFERENCE_RELATIVE
+               ? fhir_type_find(state->review->_policy->definitions, reference.type)
+               : NULL;
+}
+
+/* L8, L9: a deletion has no body: what the version says that it deleted. */
+static smart_entry_fate_t judge_bodiless(smart_review_state_t *state, unsigned at,
+                                         const smart_check_t *check, const fhir_item_place_t *item)
+{
+    const fhir_type_t *type = type_of_request(state, item);
+
+    if (at != 0 || !state->waiting.deletions || type == NULL ||
+        !base_span_is(fhir_text_span(&item->method), "DELETE")) {
+        return SMART_ENTRY_DROPPED;
+    }
+    if ((check->cover.type == NULL || check->cover.type == type) && check->id.p == NULL &&
+        holds_for_all(state, check, type)) {
+        return SMART_ENTRY_KEPT;
+    }
+    return SMART_ENTRY_UNDECIDED;
+}
+
+static smart_entry_fate_t judge_by(smart_review_state_t *state, unsigned at,
+                                   const smart_check_t *check, const fhir_item_place_t *item)
+{
+    bool outcome = item->has_resource && smart_review_is_outcome(&item->facts);
+
+    if (item->mode.unknown || item->other_outcome) {
+        return SMART_ENTRY_DROPPED;
+    }
+    if (mode_is(item, "outcome")) {
+        return outcome ? SMART_ENTRY_KEPT : SMART_ENTRY_DROPPED;
+    }
+    if (item->mode.n > 0 && !mode_is(item, "match") && !mode_is(item, "include")) {
+        return SMART_ENTRY_DROPPED;
+    }
+    if (item->has_container) {
+        return state->level[at].nested_fits ? SMART_ENTRY_KEPT : SMART_ENTRY_DROPPED;
+    }
+    if (!item->has_resource) {
+        return judge_bodiless(state, at, check, item);
+    }
+    if (resource_holds(state, at, check, item)) {
+        return SMART_ENTRY_KEPT;
+    }
+    return is_undecided(state, at, check, item) ? SMART_ENTRY_UNDECIDED : SMART_ENTRY_DROPPED;
+}
+
+/* All checks must let it pass. */
+smart_entry_fate_t smart_review_entry(smart_review_state_t *state, unsigned at)
+{
+    const smart_review_level_t *level = &state->level[at];
+    const fhir_item_place_t *item = &state->bundle.level[at].item;
+    smart_entry_fate_t fate = SMART_ENTRY_KEPT, one;
+    size_t i;
+
+    if (item->wrong || level->check_n == 0) {
+        return SMART_ENTRY_DROPPED;
+    }
+    for (i = 0; i < level->check_n && fate != SMART_ENTRY_DROPPED; i++) {
+        one = judge_by(state, at, level->check[i], item);
+        fate = one == SMART_ENTRY_KEPT ? fate : one;
+    }
+    return fate;
+}

@@ -1,0 +1,113 @@
+/*
+ * smart_review_own: the inside of a review. For smart_review*.c alone.
+ */
+
+#ifndef SMART_REVIEW_OWN_H
+#define SMART_REVIEW_OWN_H
+
+#include "base/base_cut.h"
+#include "fhir/fhir_bundle.h"
+#include "smart/smart_grants.h"
+#include "smart/smart_review.h"
+
+#define SMART_REVIEW_HASHES ((size_t) 4096)
+
+/* What becomes of an entry. */
+typedef enum { SMART_ENTRY_KEPT, SMART_ENTRY_DROPPED, SMART_ENTRY_UNDECIDED } smart_entry_fate_t;
+
+/* An entry that was cut out of its place until it is known what it belongs to (L9). */
+typedef struct {
+    base_span_t text;
+    uint64_t about; /* of a DELETE entry: the resource */
+    bool deletion;
+    bool done;
+    uint64_t *targets;
+    size_t targets_n;
+} smart_undecided_t;
+
+/* Entries and resources that wait for each other, of the root Bundle (L9). */
+typedef struct {
+    bool provenances;              /* are judged by targets of the same Bundle */
+    bool deletions;                /* are judged by the version before */
+    const fhir_type_t *provenance; /* the type */
+    bool capturing;
+    bool too_long;
+    size_t n;
+    unsigned char *bytes; /* of the entry at hand */
+    smart_undecided_t *entry;
+    size_t entry_n;
+    size_t kept_n; /* bytes of them all */
+    uint64_t *released;
+    size_t released_n;
+} smart_waiting_t;
+
+/* The items and members of one level. */
+typedef struct {
+    const smart_check_t *check[SMART_CHECKS_MAX];
+    size_t check_n;
+    base_cut_list_t members;
+    base_cut_list_t items;
+    uint64_t removed;
+    bool nested_fits;      /* of the open item: the Bundle inside may be there */
+    bool resource_foreign; /* of the open parameter: a resource inside is not covered */
+    fhir_text_t total;
+} smart_review_level_t;
+
+struct smart_review_state_s {
+    smart_review_t *review;
+    fhir_bundle_t bundle;
+    base_cut_t cut;
+    smart_review_level_t level[FHIR_BUNDLE_LEVELS];
+    const smart_grants_t *grants[SMART_CHECKS_MAX];
+    size_t grants_n;
+    const smart_watch_t **watch; /* by type, made when one is seen */
+    uint64_t *hashes;
+    smart_waiting_t waiting;
+    base_reason_t reason; /* why nothing more is released */
+    uint64_t seen;        /* bytes of the answer */
+    bool no_memory;
+    bool counts;
+    bool root_closed;
+    bool match_removed;
+    bool confined; /* something was kept whose cover is not true, before the Bundle said its type */
+    bool ended;
+};
+
+typedef struct smart_review_state_s smart_review_state_t;
+
+/* smart_review_entry */
+
+/* The lens for a type, by all covers that may be asked. */
+const fhir_lens_t *smart_review_lens(void *data, const fhir_type_t *type);
+
+/* True when the resource is covered by one of the letters, as the check's grants have it. */
+bool smart_review_holds(smart_review_state_t *state, const smart_check_t *check, unsigned letters,
+                        const fhir_facts_t *facts);
+
+bool smart_review_is_outcome(const fhir_facts_t *facts);
+
+/* The entry that is complete at this level. */
+smart_entry_fate_t smart_review_entry(smart_review_state_t *state, unsigned at);
+
+/* True when it is a match (L8). */
+bool smart_review_is_match(const fhir_item_place_t *item);
+
+/* smart_review_waiting */
+
+/* By what the checks say. False: no memory. */
+bool smart_review_waiting_start(smart_review_state_t *state);
+
+/* Bytes of the answer, when an entry is open. */
+void smart_review_waiting_begin(smart_review_state_t *state);
+void smart_review_waiting_bytes(smart_review_state_t *state, base_span_t bytes);
+
+/* The open entry is undecided: it is kept aside. */
+void smart_review_waiting_keep(smart_review_state_t *state);
+
+/* The open entry is kept, or dropped: what waited for it comes back, or not. */
+void smart_review_waiting_seen(smart_review_state_t *state, bool kept);
+
+/* The end of the entries: what is released after all is appended. */
+void smart_review_waiting_end(smart_review_state_t *state);
+
+#endif
