@@ -1,4 +1,4 @@
-#include "fhir/fhir_bundle.h"
+#include "fhir/fhir_bundle_own.h"
 
 #include <string.h>
 
@@ -16,74 +16,6 @@ enum {
     AT_END,
     AT_ERROR
 };
-
-/* Objects and arrays that are walked. */
-enum {
-    K_RESOURCE,
-    K_LINKS,
-    K_LINK,
-    K_ENTRIES,
-    K_ENTRY,
-    K_SEARCH,
-    K_REQUEST,
-    K_RESPONSE,
-    K_PARAMETERS,
-    K_PARAMETER
-};
-
-/* What a value must be. */
-enum { V_OTHER, V_TEXT, V_NUMBER, V_OBJECT, V_ARRAY, V_RESOURCE };
-
-typedef struct {
-    unsigned char kind;
-    const char *name;
-    fhir_member_id_t id;
-    unsigned char shape;
-    unsigned char inner; /* of V_OBJECT and V_ARRAY */
-} row_t;
-
-static const row_t rows[] = {
-    {K_RESOURCE, "resourceType", FHIR_MEMBER_RESOURCE_TYPE, V_TEXT, 0},
-    {K_RESOURCE, "type", FHIR_MEMBER_TYPE, V_TEXT, 0},
-    {K_RESOURCE, "total", FHIR_MEMBER_TOTAL, V_NUMBER, 0},
-    {K_RESOURCE, "link", FHIR_MEMBER_LINK, V_ARRAY, K_LINKS},
-    {K_RESOURCE, "entry", FHIR_MEMBER_ENTRY, V_ARRAY, K_ENTRIES},
-    {K_RESOURCE, "parameter", FHIR_MEMBER_PARAMETER, V_ARRAY, K_PARAMETERS},
-    {K_RESOURCE, "id", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_RESOURCE, "meta", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_RESOURCE, "implicitRules", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_RESOURCE, "language", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_RESOURCE, "identifier", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_RESOURCE, "timestamp", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_RESOURCE, "signature", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_RESOURCE, "extension", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_LINK, "relation", FHIR_MEMBER_RELATION, V_TEXT, 0},
-    {K_LINK, "url", FHIR_MEMBER_URL, V_TEXT, 0},
-    {K_ENTRY, "fullUrl", FHIR_MEMBER_FULL_URL, V_TEXT, 0},
-    {K_ENTRY, "resource", FHIR_MEMBER_RESOURCE, V_RESOURCE, 0},
-    {K_ENTRY, "search", FHIR_MEMBER_SEARCH, V_OBJECT, K_SEARCH},
-    {K_ENTRY, "request", FHIR_MEMBER_REQUEST, V_OBJECT, K_REQUEST},
-    {K_ENTRY, "response", FHIR_MEMBER_RESPONSE, V_OBJECT, K_RESPONSE},
-    {K_ENTRY, "link", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_ENTRY, "id", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_ENTRY, "extension", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_ENTRY, "modifierExtension", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_SEARCH, "mode", FHIR_MEMBER_MODE, V_TEXT, 0},
-    {K_REQUEST, "method", FHIR_MEMBER_METHOD, V_TEXT, 0},
-    {K_REQUEST, "url", FHIR_MEMBER_URL, V_TEXT, 0},
-    {K_RESPONSE, "status", FHIR_MEMBER_STATUS, V_TEXT, 0},
-    {K_RESPONSE, "location", FHIR_MEMBER_LOCATION, V_TEXT, 0},
-    {K_RESPONSE, "outcome", FHIR_MEMBER_OUTCOME, V_RESOURCE, 0},
-    {K_PARAMETER, "name", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_PARAMETER, "id", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_PARAMETER, "extension", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_PARAMETER, "modifierExtension", FHIR_MEMBER_PLAIN, V_OTHER, 0},
-    {K_PARAMETER, "resource", FHIR_MEMBER_RESOURCE, V_RESOURCE, 0},
-    {K_PARAMETER, "part", FHIR_MEMBER_PART, V_ARRAY, K_PARAMETERS},
-};
-
-static const row_t other = {0, "", FHIR_MEMBER_OTHER, V_OTHER, 0};
-static const row_t plain = {0, "", FHIR_MEMBER_PLAIN, V_OTHER, 0};
 
 /* What a step gives when there is nothing to say yet. */
 #define AGAIN FHIR_BUNDLE_MORE
@@ -611,24 +543,6 @@ static fhir_bundle_event_t take_close(fhir_bundle_t *bundle)
     return FHIR_BUNDLE_ITEMS_END;
 }
 
-static const row_t *row_of(unsigned kind, base_span_t name)
-{
-    size_t i;
-
-    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].kind == kind && base_span_is(name, rows[i].name)) {
-            return &rows[i];
-        }
-    }
-    if (kind == K_LINK || kind == K_SEARCH || kind == K_REQUEST || kind == K_RESPONSE) {
-        return &plain;
-    }
-    if (kind == K_PARAMETER && (base_span_starts(name, "value") || base_span_starts(name, "_"))) {
-        return &plain;
-    }
-    return &other;
-}
-
 /* entry, link, type and total are a Bundle's, parameter is that of Parameters. */
 static bool belongs(const fhir_bundle_level_t *level, fhir_member_id_t id)
 {
@@ -703,10 +617,10 @@ static fhir_bundle_event_t name_done(fhir_bundle_t *bundle, base_span_t name)
 {
     fhir_bundle_frame_t *frame = frame_of(bundle);
     fhir_bundle_level_t *level = level_of(bundle);
-    const row_t *row = row_of(frame->kind, name);
+    const fhir_bundle_row_t *row = fhir_bundle_row(frame->kind, name);
 
     if (frame->kind == K_RESOURCE && !belongs(level, row->id)) {
-        row = &other;
+        row = &fhir_bundle_other;
     }
     bundle->_id = row->id;
     bundle->_shape = row->shape;
@@ -717,7 +631,7 @@ static fhir_bundle_event_t name_done(fhir_bundle_t *bundle, base_span_t name)
     }
     if (frame->kind == K_ENTRY) {
         entry_member(bundle);
-    } else if (frame->kind == K_PARAMETER && row == &other) {
+    } else if (frame->kind == K_PARAMETER && row == &fhir_bundle_other) {
         level->item.wrong = true;
     }
     return AGAIN;
