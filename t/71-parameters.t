@@ -59,10 +59,11 @@ sub get  { my ($path, $token, %more) = @_; $up->clear; return $nginx->get(($path
 sub sent { return $up->last ? $up->last->query : 'nothing' }
 
 # --- includes: granted ones are judged, ungranted ones are not asked
-my %includes = (patient => 200, stranger => 502, condition => 502);
+my %includes = (patient => 'Patient', stranger => '', condition => '');
 for my $code (sort keys %includes) {
     my $r = get("Observation?code=$code&_include=Observation:subject", $patient);
-    is($r->status, $includes{$code}, "_include: $code");
+    is($r->status, 200, "_include: $code");
+    is(join(',', map { $_->{resource}{resourceType} } grep { ($_->{search}{mode} // '') eq 'include' } @{ $r->json->{entry} }), $includes{$code}, 'each on its own merit (L8)');
     is(sent(), "code=$code&_include=Observation:subject&patient=p1", 'asked and narrowed');
     unlike($r->raw, qr/p2|c1/, 'and nothing else passes');
 }
@@ -71,11 +72,11 @@ is(sent(), 'code=own&patient=p1', 'is taken out');
 outcome_is(get('/r4/Observation?_include=Observation:subject:Patient', $narrow, headers => [ Prefer => 'handling=strict' ]), 403, 'forbidden', 'or told, when the client asks so');
 outcome_is(get('/own/Observation?_include=Observation:subject:Patient', $narrow), 403, 'forbidden', 'or by policy');
 upstream_got($up, 0, 'nothing was sent');
-is(get('Observation?code=patient', $patient)->status, 502, 'an include that nobody asked for');
+unlike(get('Observation?code=patient', $patient)->raw, qr/"include"/, 'an include that nobody asked for');
 
 # --- Provenance is judged by its targets (D6, L9)
 is(get('Observation?code=provenance&_revinclude=Provenance:target', $patient)->status, 200, 'of what is released here');
-is(get('Observation?code=other&_revinclude=Provenance:target', $patient)->status, 502, 'of something else');
+unlike(get('Observation?code=other&_revinclude=Provenance:target', $patient)->raw, qr/Provenance/, 'of something else');
 is(get('Observation?code=own&_revinclude=Provenance:target', $narrow)->status, 200, 'not granted: the search goes on');
 is(sent(), 'code=own&patient=p1', 'without it');
 
@@ -102,11 +103,11 @@ is(sent(), 'code=own&patient=p1', 'narrowed');
 outcome_is(get('Patient/p2/Observation', $patient), 403, 'forbidden', "another's");
 is(get('?_lastUpdated=gt2020', $system)->status, 200, 'system search');
 is(sent(), '_lastUpdated=gt2020&_type=Organization', 'of what is granted (C11)');
-outcome_is(get('?_id=surplus', $system), 502, 'processing', 'an upstream that ignores _type');
+unlike(get('?_id=surplus', $system)->raw, qr/p2|Patient|Observation/, 'an upstream that ignores _type');
 outcome_is(get('?_lastUpdated=gt2020', $patient), 403, 'forbidden', 'not for patients (L17)');
 is(get('?_getpages=x', $patient)->status, 200, 'a page');
 is(sent(), '_getpages=x', 'unchanged');
-outcome_is(get('?_getpages=mixed', $patient), 502, 'processing', 'a page that holds more (L20)');
+unlike(get('?_getpages=mixed', $patient)->raw, qr/p2/, 'a page that holds more (L20)');
 is(get('/own/Observation?cursor=x&code=own', $patient)->status, 200, 'a page parameter of this server');
 
 # --- versions (D11)
@@ -114,7 +115,7 @@ outcome_is(get('Observation/o1/_history/2', $patient), 403, 'forbidden', 'histor
 is(get('/own/Observation/o1/_history/2', $patient)->status, 200, 'history own: one of the patient');
 outcome_is(get('/own/Observation/o1/_history/1', $patient), 404, 'not-found', 'one of another');
 is(get('/own/Observation/o2/_history', $patient)->status, 200, 'all of the patient');
-outcome_is(get('/own/Observation/o1/_history', $patient), 502, 'processing', 'one of another among them');
+unlike(get('/own/Observation/o1/_history', $patient)->raw, qr/p2/, 'one of another among them');
 is(get('Organization/_history', $system)->status, 200, 'type history');
 
 # --- conditional forms (L13)
