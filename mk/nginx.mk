@@ -14,7 +14,11 @@ NGINX_FLAGS ?= --with-compat --with-debug --with-threads --with-http_ssl_module 
 
 MODULE := $(if $(NGINX_SRC),$(NGINX_OUT),$(OUT)/module)/ngx_http_smart_module.so
 
-.PHONY: module static FORCE
+# nginx itself passes NULL where nothing is to be copied.
+NGINX_SANITIZE := -fsanitize=address,undefined -fno-sanitize=nonnull-attribute
+SANITIZED_OUT  := $(OUT)/sanitized
+
+.PHONY: module static sanitized FORCE
 
 ifdef NGINX_SRC
 module: $(NGINX_OUT)/configured FORCE ## (of all) the dynamic module; with NGINX_SRC that nginx, too
@@ -26,13 +30,19 @@ static: $(STATIC_OUT)/configured FORCE ## with NGINX_SRC: an nginx that contains
 	+@$(MAKE) -f $(STATIC_OUT)/objs/Makefile -C $(STATIC_OUT)/tree binary
 	@cp -u $(STATIC_OUT)/objs/nginx $(STATIC_OUT)/
 	@echo "built $(STATIC_OUT)/nginx"
+
+sanitized: ## with NGINX_SRC: TESTS against an nginx with the module, all under ASan and UBSan
+	+@$(MAKE) static BUILD='$(SANITIZED_OUT)' RELRO='$(NGINX_SANITIZE)' \
+	    HARDENING='-O1 -g -fno-omit-frame-pointer $(NGINX_SANITIZE)'
+	SMART_BUILD='$(OUT)' SMART_SANITIZED=1 SMART_MODULE= LSAN_OPTIONS='suppressions=$(TOP)/t/lsan.supp:print_suppressions=0' \
+	    SMART_NGINX='$(SANITIZED_OUT)/$(NGINX_NAME)-static/nginx' perl -It/lib t/run.pl $(TESTS)
 else
 module: $(NGINX_OUT)/configured FORCE
 	+@$(MAKE) -f $(NGINX_OUT)/objs/Makefile -C $(DEBIAN_SRC) modules
 	@mkdir -p $(dir $(MODULE)) && cp -u $(NGINX_OUT)/objs/ngx_http_smart_module.so $(MODULE)
 
-static:
-	@echo "make static needs NGINX_SRC=<an unpacked nginx>" >&2; exit 2
+static sanitized:
+	@echo "make $@ needs NGINX_SRC=<an unpacked nginx>" >&2; exit 2
 endif
 
 # What a configure depends on, as a file that changes only when any of it does.

@@ -50,6 +50,8 @@ static void ngx_http_smart_documents_keys(
     ngx_http_smart_documents_t *documents);
 static void ngx_http_smart_documents_keys_handler(
     ngx_http_smart_fetch_t *fetch);
+static char *ngx_http_smart_documents_etag(
+    ngx_http_smart_documents_t *documents);
 static base_reason_t ngx_http_smart_documents_keys_take(
     ngx_http_smart_documents_t *documents, ngx_http_smart_fetch_t *fetch);
 static base_reason_t ngx_http_smart_documents_keys_store(
@@ -255,8 +257,8 @@ ngx_http_smart_documents_fetch(ngx_http_smart_documents_t *documents,
 
     /* each step has its own time */
 
-    (void) ngx_http_smart_zone_lease(documents->zone, issuer->digest,
-                                     ngx_current_msec + issuer->timeout + 2000);
+    ngx_http_smart_zone_renew(documents->zone, issuer->digest,
+                              ngx_current_msec + issuer->timeout + 2000);
 
     return NGX_OK;
 }
@@ -447,7 +449,7 @@ ngx_http_smart_documents_metadata_failed(
 static void
 ngx_http_smart_documents_keys(ngx_http_smart_documents_t *documents)
 {
-    ngx_str_t                 uri, etag;
+    ngx_str_t                 uri;
     base_span_t               from;
     ngx_http_smart_issuer_t  *issuer;
 
@@ -482,16 +484,36 @@ ngx_http_smart_documents_keys(ngx_http_smart_documents_t *documents)
         return;
     }
 
-    (void) ngx_http_smart_zone_text(documents->zone, issuer->digest,
-                                    NGX_HTTP_SMART_ZONE_KEYS_ETAG,
-                                    documents->pool, &etag);
-
-    documents->fetch.etag = (char *) etag.data;
+    documents->fetch.etag = ngx_http_smart_documents_etag(documents);
     documents->fetch.accept = "application/json, application/jwk-set+json";
 
     if (ngx_http_smart_fetch_start(&documents->fetch) != NGX_OK) {
         ngx_http_smart_documents_keys_failed(documents, BASE_NO_MEMORY);
     }
+}
+
+
+/* NULL where there are no keys that a 304 could stand for. */
+
+static char *
+ngx_http_smart_documents_etag(ngx_http_smart_documents_t *documents)
+{
+    ngx_str_t                    etag;
+    ngx_http_smart_zone_view_t   view;
+
+    if (ngx_http_smart_zone_view(documents->zone, documents->issuer->digest,
+                                 &view)
+        != NGX_OK
+        || view.keys.generation == 0)
+    {
+        return NULL;
+    }
+
+    (void) ngx_http_smart_zone_text(documents->zone, documents->issuer->digest,
+                                    NGX_HTTP_SMART_ZONE_KEYS_ETAG,
+                                    documents->pool, &etag);
+
+    return (char *) etag.data;
 }
 
 

@@ -52,8 +52,10 @@ static size_t ngx_http_smart_fetch_head(char *data, size_t size, size_t n,
     void *userdata);
 static curl_socket_t ngx_http_smart_fetch_open(void *userdata,
     curlsocktype purpose, struct curl_sockaddr *address);
+static int ngx_http_smart_fetch_again(void *userdata, char *address,
+    char *local, int port, int local_port);
 static ngx_uint_t ngx_http_smart_fetch_allowed(ngx_http_smart_fetch_t *fetch,
-    struct sockaddr *sockaddr);
+    const u_char *address, size_t n);
 
 
 static ngx_queue_t  ngx_http_smart_transfers;
@@ -248,7 +250,6 @@ static CURLcode
 ngx_http_smart_fetch_setup_egress(ngx_http_smart_transfer_t *transfer)
 {
     CURL                    *easy;
-    ngx_uint_t               reuse;
     CURLcode                 rc;
     ngx_http_smart_fetch_t  *fetch;
 
@@ -277,12 +278,16 @@ ngx_http_smart_fetch_setup_egress(ngx_http_smart_transfer_t *transfer)
                              ngx_http_smart_fetch_open);
     ngx_http_smart_fetch_set(rc, easy, CURLOPT_OPENSOCKETDATA, transfer);
 
-    /* a connection of another issuer's, opened under another rule, is not for us; who may go anywhere may use any */
+    /* a connection that is used again may be another issuer's, opened under another rule */
 
-    reuse = fetch->reuse && fetch->private_addresses;
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_PREREQFUNCTION,
+                             ngx_http_smart_fetch_again);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_PREREQDATA, transfer);
 
-    ngx_http_smart_fetch_set(rc, easy, CURLOPT_FRESH_CONNECT, reuse ? 0L : 1L);
-    ngx_http_smart_fetch_set(rc, easy, CURLOPT_FORBID_REUSE, reuse ? 0L : 1L);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_FRESH_CONNECT,
+                             fetch->reuse ? 0L : 1L);
+    ngx_http_smart_fetch_set(rc, easy, CURLOPT_FORBID_REUSE,
+                             fetch->reuse ? 0L : 1L);
 
     return rc;
 }
@@ -582,13 +587,23 @@ ngx_http_smart_fetch_open(void *userdata, curlsocktype purpose,
 {
     ngx_http_smart_transfer_t  *transfer = userdata;
 
+    size_t         n;
+    u_char        *bytes;
     curl_socket_t  s;
 
-    /* with a proxy this is the proxy's address, and it is the operator's word */
+    if (address->family == AF_INET) {
+        bytes = (u_char *) &((struct sockaddr_in *) &address->addr)->sin_addr;
+        n = 4;
 
-    if (transfer->fetch->proxy == NULL
-        && !ngx_http_smart_fetch_allowed(transfer->fetch, &address->addr))
-    {
+    } else if (address->family == AF_INET6) {
+        bytes = (u_char *) &((struct sockaddr_in6 *) &address->addr)->sin6_addr;
+        n = 16;
+
+    } else {
+        return CURL_SOCKET_BAD;
+    }
+
+    if (!ngx_http_smart_fetch_allowed(transfer->fetch, bytes, n)) {
         transfer->refused = 1;
         return CURL_SOCKET_BAD;
     }
@@ -605,26 +620,44 @@ ngx_http_smart_fetch_open(void *userdata, curlsocktype purpose,
 }
 
 
-static ngx_uint_t
-ngx_http_smart_fetch_allowed(ngx_http_smart_fetch_t *fetch,
-    struct sockaddr *sockaddr)
-{
-    size_t   n;
-    u_char  *address;
+/* There is a connection, new or not, and nothing has been sent. */
 
-    if (sockaddr->sa_family == AF_INET) {
-        address = (u_char *) &((struct sockaddr_in *) sockaddr)->sin_addr;
+static int
+ngx_http_smart_fetch_again(void *userdata, char *address, char *local,
+    int port, int local_port)
+{
+    ngx_http_smart_transfer_t  *transfer = userdata;
+
+    size_t  n;
+    u_char  bytes[16];
+
+    n = 0;
+
+    if (address && inet_pton(AF_INET, address, bytes) == 1) {
         n = 4;
 
-    } else if (sockaddr->sa_family == AF_INET6) {
-        address = (u_char *) &((struct sockaddr_in6 *) sockaddr)->sin6_addr;
+    } else if (address && inet_pton(AF_INET6, address, bytes) == 1) {
         n = 16;
-
-    } else {
-        return 0;
     }
 
-    if (fetch->private_addresses || !oauth_address_is_private(address, n)) {
+    if (!ngx_http_smart_fetch_allowed(transfer->fetch, bytes, n)) {
+        transfer->refused = 1;
+        return CURL_PREREQFUNC_ABORT;
+    }
+
+    return CURL_PREREQFUNC_OK;
+}
+
+
+/* With a proxy it is the proxy's address, and that is the operator's word. */
+
+static ngx_uint_t
+ngx_http_smart_fetch_allowed(ngx_http_smart_fetch_t *fetch,
+    const u_char *address, size_t n)
+{
+    if (fetch->proxy || fetch->private_addresses
+        || !oauth_address_is_private(address, n))
+    {
         return 1;
     }
 

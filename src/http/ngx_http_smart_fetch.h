@@ -36,7 +36,7 @@ struct ngx_http_smart_fetch_s {
     unsigned                  http:1;             /* http is allowed */
     unsigned                  loopback:1;         /* loopback addresses are allowed */
     unsigned                  private_addresses:1;
-    unsigned                  reuse:1;            /* connections are kept, if the rule for addresses lets them */
+    unsigned                  reuse:1;            /* connections are kept and used again; the rule for addresses holds all the same */
 
     ngx_http_smart_fetch_pt   handler;            /* called once, from the event loop; may free */
     void                     *data;

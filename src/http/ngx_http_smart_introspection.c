@@ -58,6 +58,7 @@ struct ngx_http_smart_introspector_s {
     ngx_queue_t                     rows[NGX_HTTP_SMART_INTROSPECTION_ROWS];
     ngx_queue_t                     line;
     ngx_int_t                       asking;
+    ngx_uint_t                      waiting;
     time_t                          said;
 };
 
@@ -137,6 +138,8 @@ ngx_http_smart_introspection_exit(ngx_http_smart_issuer_t *issuer)
         return;
     }
 
+    ngx_http_smart_secret_exit(&issuer->secret);
+
     for (i = 0; i < NGX_HTTP_SMART_INTROSPECTION_ROWS; i++) {
 
         while (!ngx_queue_empty(&introspector->rows[i])) {
@@ -205,7 +208,8 @@ ngx_http_smart_introspection(ngx_http_request_t *r,
     }
 
     if (job && rc != NGX_AGAIN) {
-        rc = ngx_http_smart_wait(r, &job->waiters, issuer->timeout, reason);
+        rc = ngx_http_smart_wait(r, &job->waiters, &introspector->waiting,
+                                 issuer->timeout, reason);
         ngx_http_smart_job_next(introspector);
     }
 
@@ -217,7 +221,9 @@ ngx_http_smart_introspection(ngx_http_request_t *r,
 }
 
 
-/* Of the settings and the token, so that with other settings nothing is known. */
+/*
+ * Of the settings and the token, so that with other settings nothing is known; and of the issuer's name, since a no may be of its rules.
+ */
 
 static ngx_int_t
 ngx_http_smart_introspection_key(ngx_http_smart_issuer_t *issuer,
@@ -232,6 +238,7 @@ ngx_http_smart_introspection_key(ngx_http_smart_issuer_t *issuer,
          && EVP_DigestInit_ex(md, EVP_sha256(), NULL)
          && EVP_DigestUpdate(md, issuer->introspection_digest,
                              NGX_HTTP_SMART_DIGEST_LEN)
+         && EVP_DigestUpdate(md, issuer->name.data, issuer->name.len + 1)
          && EVP_DigestUpdate(md, token.p, token.n)
          && EVP_DigestFinal_ex(md, key, NULL);
 

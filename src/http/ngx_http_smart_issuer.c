@@ -28,6 +28,7 @@ struct ngx_http_smart_keeper_s {
     ngx_http_smart_documents_t   documents;
     ngx_event_t                  timer;
     ngx_queue_t                  waiters;
+    ngx_uint_t                   waiting;
 
     jose_jwk_set_t              *keys;
     uint64_t                     generation;    /* of `keys`, this worker's count */
@@ -36,7 +37,7 @@ struct ngx_http_smart_keeper_s {
     ngx_msec_t                   stale_until;
 
     ngx_file_uniq_t              file_uniq;
-    time_t                       file_mtime;
+    uint64_t                     file_mtime;
     off_t                        file_size;
     ngx_uint_t                   file_bad;
 
@@ -63,6 +64,9 @@ static void ngx_http_smart_keeper_ask(oauth_document_t *metadata,
     oauth_document_t *keys, void *data);
 static void ngx_http_smart_keeper_miss(oauth_document_t *metadata,
     oauth_document_t *keys, void *data);
+
+
+static void ngx_http_smart_issuers_twins(ngx_http_smart_issuers_t *issuers);
 
 
 typedef struct {
@@ -99,7 +103,37 @@ ngx_http_smart_issuers_init(ngx_conf_t *cf, ngx_http_smart_issuers_t *issuers)
         return NGX_CONF_ERROR;
     }
 
+    ngx_http_smart_issuers_twins(issuers);
+
     return NGX_CONF_OK;
+}
+
+
+/* Issuers that differ in nothing that is fetched share their documents. */
+
+static void
+ngx_http_smart_issuers_twins(ngx_http_smart_issuers_t *issuers)
+{
+    ngx_uint_t                 i, j;
+    ngx_http_smart_issuer_t  **issuer;
+
+    issuer = issuers->issuers.elts;
+
+    for (i = 0; i < issuers->issuers.nelts; i++) {
+        issuer[i]->twin = issuer[i];
+
+        for (j = 0; j < i; j++) {
+
+            if (ngx_memcmp(issuer[i]->digest, issuer[j]->digest,
+                           NGX_HTTP_SMART_DIGEST_LEN)
+                == 0)
+            {
+                issuer[i]->twin = issuer[j]->twin;
+                issuer[j]->twin = issuer[i];
+                break;
+            }
+        }
+    }
 }
 
 
@@ -275,7 +309,7 @@ ngx_http_smart_issuer_cold(ngx_http_request_t *r,
 
     ngx_http_smart_keeper_again(keeper, 0);
 
-    return ngx_http_smart_wait(r, &keeper->waiters,
+    return ngx_http_smart_wait(r, &keeper->waiters, &keeper->waiting,
                                NGX_HTTP_SMART_WAIT_TIME, reason);
 }
 
@@ -318,7 +352,8 @@ ngx_http_smart_issuer_endpoint(ngx_http_request_t *r,
 
     ngx_http_smart_keeper_again(keeper, 0);
 
-    return ngx_http_smart_wait(r, &keeper->waiters, issuer->timeout, reason);
+    return ngx_http_smart_wait(r, &keeper->waiters, &keeper->waiting,
+                               issuer->timeout, reason);
 }
 
 
@@ -361,8 +396,8 @@ ngx_http_smart_issuer_miss(ngx_http_request_t *r,
 
     case OAUTH_DOCUMENT_WAIT:
         ngx_http_smart_keeper_again(keeper, 0);
-        return ngx_http_smart_wait(r, &keeper->waiters,
-                               NGX_HTTP_SMART_WAIT_TIME, reason);
+        return ngx_http_smart_wait(r, &keeper->waiters, &keeper->waiting,
+                                   NGX_HTTP_SMART_WAIT_TIME, reason);
 
     case OAUTH_DOCUMENT_ABSENT:
         return NGX_DECLINED;
@@ -614,14 +649,14 @@ ngx_http_smart_keeper_file(ngx_http_smart_keeper_t *keeper)
     }
 
     if (ngx_file_uniq(&info) == keeper->file_uniq
-        && ngx_file_mtime(&info) == keeper->file_mtime
+        && ngx_http_smart_file_time(&info) == keeper->file_mtime
         && ngx_file_size(&info) == keeper->file_size)
     {
         return;
     }
 
     keeper->file_uniq = ngx_file_uniq(&info);
-    keeper->file_mtime = ngx_file_mtime(&info);
+    keeper->file_mtime = ngx_http_smart_file_time(&info);
     keeper->file_size = ngx_file_size(&info);
     keeper->file_bad = 0;
 
@@ -671,24 +706,33 @@ ngx_int_t
 ngx_http_smart_issuer_file(ngx_pool_t *pool, ngx_str_t *name, size_t max,
     ngx_str_t *text)
 {
-    ssize_t   n;
     ngx_fd_t  fd;
-
-    text->data = ngx_pnalloc(pool, max + 1);
-    if (text->data == NULL) {
-        return NGX_ERROR;
-    }
 
     fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
     if (fd == NGX_INVALID_FILE) {
         return NGX_DECLINED;
     }
 
-    n = ngx_read_fd(fd, text->data, max + 1);
+    return ngx_http_smart_issuer_file_take(pool, fd, max, text);
+}
+
+
+ngx_int_t
+ngx_http_smart_issuer_file_take(ngx_pool_t *pool, ngx_fd_t fd, size_t max,
+    ngx_str_t *text)
+{
+    ssize_t  n;
+
+    n = -1;
+    text->data = ngx_pnalloc(pool, max + 1);
+
+    if (text->data) {
+        n = ngx_read_fd(fd, text->data, max + 1);
+    }
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR) {
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
-                      ngx_close_file_n " \"%V\" failed", name);
+                      ngx_close_file_n " failed");
     }
 
     if (n < 0 || (size_t) n > max) {
@@ -696,7 +740,7 @@ ngx_http_smart_issuer_file(ngx_pool_t *pool, ngx_str_t *name, size_t max,
     }
 
     text->len = (size_t) n;
-    text->data[n < 0 ? 0 : n] = '\0';
+    text->data[n] = '\0';
 
     return NGX_OK;
 }

@@ -48,11 +48,13 @@ typedef enum {
 } ngx_http_smart_client_e;
 
 
+typedef struct ngx_http_smart_issuer_s  ngx_http_smart_issuer_t;
+
 /*
  * `smart_issuer name { ... }`, immutable after configuration except for `keeper`, `introspector`, `secret` and `state_bad`, this worker's state. Strings that go to libcurl or the file system are
  * NUL-terminated behind len.
  */
-typedef struct {
+struct ngx_http_smart_issuer_s {
     ngx_str_t                    name;
     ngx_str_t                    uri;              /* the token's iss, exact */
 
@@ -100,12 +102,13 @@ typedef struct {
     smart_claim_map_t            map;
     oauth_document_rules_t       life;
     u_char                       digest[NGX_HTTP_SMART_DIGEST_LEN];
+    ngx_http_smart_issuer_t     *twin;             /* the next of the same digest, in a ring */
 
     u_char                       introspection_digest[NGX_HTTP_SMART_DIGEST_LEN];
 
     ngx_http_smart_keeper_t     *keeper;           /* ngx_http_smart_issuer.c's */
     ngx_http_smart_introspector_t  *introspector;  /* ngx_http_smart_introspection.c's */
-} ngx_http_smart_issuer_t;
+};
 
 
 /* All issuers, and what they share. Embedded in the main conf. */
@@ -165,10 +168,12 @@ ngx_int_t ngx_http_smart_issuer_endpoint(ngx_http_request_t *r,
 
 /*
  * A file's bytes, NUL-terminated behind len. NGX_DECLINED: it cannot be opened (ngx_errno); NGX_ERROR: it cannot be read or is larger than
- * `max`. ngx_http_smart_issuer_file_keys: how many usable keys such bytes hold, 0 for a set that is empty (which revokes all keys); NGX_ERROR
+ * `max`. ngx_http_smart_issuer_file_take: the same of an open file, which is closed. ngx_http_smart_issuer_file_keys: how many usable keys such bytes hold, 0 for a set that is empty (which revokes all keys); NGX_ERROR
  * when they are no set, or one of nothing but keys that cannot be used.
  */
 ngx_int_t ngx_http_smart_issuer_file(ngx_pool_t *pool, ngx_str_t *name,
+    size_t max, ngx_str_t *text);
+ngx_int_t ngx_http_smart_issuer_file_take(ngx_pool_t *pool, ngx_fd_t fd,
     size_t max, ngx_str_t *text);
 ngx_int_t ngx_http_smart_issuer_file_keys(ngx_str_t *text);
 

@@ -54,10 +54,7 @@ ngx_http_smart_secret_get(ngx_http_smart_secret_t *secret, ngx_log_t *log)
     if (own) {
         ngx_memcpy(own, text.data, text.len);
 
-        if (secret->own) {
-            ngx_explicit_memzero(secret->own, secret->text.len);
-            ngx_free(secret->own);
-        }
+        ngx_http_smart_secret_exit(secret);
 
         secret->own = own;
         secret->text.data = own;
@@ -74,6 +71,19 @@ ngx_http_smart_secret_get(ngx_http_smart_secret_t *secret, ngx_log_t *log)
     ngx_destroy_pool(pool);
 
     return &secret->text;
+}
+
+
+void
+ngx_http_smart_secret_exit(ngx_http_smart_secret_t *secret)
+{
+    if (secret->own) {
+        ngx_explicit_memzero(secret->own, secret->text.len);
+        ngx_free(secret->own);
+
+        secret->own = NULL;
+        ngx_str_null(&secret->text);
+    }
 }
 
 
@@ -118,14 +128,14 @@ ngx_http_smart_secret_changed(ngx_http_smart_secret_t *secret)
     }
 
     if (ngx_file_uniq(&info) == secret->uniq
-        && ngx_file_mtime(&info) == secret->mtime
+        && ngx_http_smart_file_time(&info) == secret->mtime
         && ngx_file_size(&info) == secret->size)
     {
         return 0;
     }
 
     secret->uniq = ngx_file_uniq(&info);
-    secret->mtime = ngx_file_mtime(&info);
+    secret->mtime = ngx_http_smart_file_time(&info);
     secret->size = ngx_file_size(&info);
 
     return 1;

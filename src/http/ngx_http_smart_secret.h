@@ -10,13 +10,25 @@
 #include <ngx_core.h>
 
 
+/*
+ * When a file was changed, in nanoseconds where the system says so: one of the same size can follow within the same second.
+ */
+#if (NGX_LINUX)
+#define ngx_http_smart_file_time(info)                                        \
+    ((uint64_t) (info)->st_mtim.tv_sec * 1000000000                           \
+     + (uint64_t) (info)->st_mtim.tv_nsec)
+#else
+#define ngx_http_smart_file_time(info)  ((uint64_t) ngx_file_mtime(info))
+#endif
+
+
 typedef struct {
     ngx_str_t         path;           /* full, NUL-terminated */
     ngx_str_t         text;
     ngx_uint_t        plain;          /* one line of visible characters; line ends at its end are taken off */
 
     ngx_file_uniq_t   uniq;
-    time_t            mtime;
+    uint64_t          mtime;          /* ngx_http_smart_file_time()'s */
     off_t             size;
     time_t            looked;
     u_char           *own;            /* what to free */
@@ -34,6 +46,9 @@ const char *ngx_http_smart_secret_read(ngx_pool_t *pool,
  */
 ngx_str_t *ngx_http_smart_secret_get(ngx_http_smart_secret_t *secret,
     ngx_log_t *log);
+
+/* Frees what was read again; then there is none. */
+void ngx_http_smart_secret_exit(ngx_http_smart_secret_t *secret);
 
 
 #endif /* _NGX_HTTP_SMART_SECRET_H_INCLUDED_ */

@@ -45,13 +45,15 @@ typedef struct {
 } ngx_http_smart_state_t;
 
 
+static void ngx_http_smart_state_save_one(ngx_http_smart_issuer_t *issuer,
+    ngx_http_smart_zone_t *zone);
 static const char *ngx_http_smart_state_gather(ngx_http_smart_state_t *state);
 static const char *ngx_http_smart_state_compose(ngx_http_smart_state_t *state,
     ngx_str_t *file);
 static const char *ngx_http_smart_state_write(ngx_http_smart_state_t *state,
     ngx_str_t *file);
 static const char *ngx_http_smart_state_read(ngx_http_smart_state_t *state);
-static const char *ngx_http_smart_state_trusted(ngx_str_t *name);
+static const char *ngx_http_smart_state_open(ngx_str_t *name, ngx_fd_t *fd);
 static const char *ngx_http_smart_state_parse(ngx_http_smart_state_t *state,
     ngx_str_t *file);
 static const char *ngx_http_smart_state_timely(ngx_http_smart_state_t *state);
@@ -61,8 +63,25 @@ static void ngx_http_smart_state_change(oauth_document_t *metadata,
 static const char *ngx_http_smart_state_hash(u_char *p, size_t n, u_char *hex);
 
 
+/* Whoever of several with the same documents fetched them. */
+
 void
 ngx_http_smart_state_save(ngx_http_smart_issuer_t *issuer,
+    ngx_http_smart_zone_t *zone)
+{
+    ngx_http_smart_issuer_t  *twin;
+
+    twin = issuer;
+
+    do {
+        ngx_http_smart_state_save_one(twin, zone);
+        twin = twin->twin;
+    } while (twin != issuer);
+}
+
+
+static void
+ngx_http_smart_state_save_one(ngx_http_smart_issuer_t *issuer,
     ngx_http_smart_zone_t *zone)
 {
     ngx_str_t               file;
@@ -306,13 +325,11 @@ static const char *
 ngx_http_smart_state_read(ngx_http_smart_state_t *state)
 {
     size_t        max;
-    ngx_int_t     rc;
-    ngx_str_t     file, *name;
+    ngx_fd_t      fd;
+    ngx_str_t     file;
     const char   *fault;
 
-    name = &state->issuer->state_file;
-
-    fault = ngx_http_smart_state_trusted(name);
+    fault = ngx_http_smart_state_open(&state->issuer->state_file, &fd);
     if (fault) {
         return fault;
     }
@@ -320,9 +337,8 @@ ngx_http_smart_state_read(ngx_http_smart_state_t *state)
     max = NGX_HTTP_SMART_STATE_HEAD + NGX_HTTP_SMART_STATE_BODY
           + state->issuer->max_size + 16384;
 
-    rc = ngx_http_smart_issuer_file(state->pool, name, max, &file);
-
-    if (rc != NGX_OK) {
+    if (ngx_http_smart_issuer_file_take(state->pool, fd, max, &file) != NGX_OK)
+    {
         return "it cannot be read, or is too large";
     }
 
@@ -336,28 +352,44 @@ ngx_http_smart_state_read(ngx_http_smart_state_t *state)
 }
 
 
-/* Keys come from it: whoever can write it can sign tokens. */
+/*
+ * Keys come from it: whoever can write it can sign tokens. What was opened is looked at, not what the name leads to a moment before, and
+ * a pipe would hold the worker up.
+ */
 
 static const char *
-ngx_http_smart_state_trusted(ngx_str_t *name)
+ngx_http_smart_state_open(ngx_str_t *name, ngx_fd_t *fd)
 {
-    struct stat  info;
+    const char   *fault;
+    struct stat   info;
 
-    if (lstat((char *) name->data, &info) == -1) {
-        return ngx_errno == NGX_ENOENT ? "" : "it cannot be looked at";
+    *fd = open((char *) name->data,
+               O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC);
+
+    if (*fd == -1) {
+        return ngx_errno == NGX_ENOENT ? ""
+               : ngx_errno == NGX_ELOOP ? "it is no regular file"
+               : "it cannot be opened";
     }
 
-    if (!S_ISREG(info.st_mode)) {
-        return "it is no regular file";
-    }
+    if (fstat(*fd, &info) == -1) {
+        fault = "it cannot be looked at";
 
-    if ((info.st_uid != 0 && info.st_uid != geteuid())
-        || (info.st_mode & (S_IWGRP|S_IWOTH)))
+    } else if (!S_ISREG(info.st_mode)) {
+        fault = "it is no regular file";
+
+    } else if ((info.st_uid != 0 && info.st_uid != geteuid())
+               || (info.st_mode & (S_IWGRP|S_IWOTH)))
     {
-        return "others than its owner could have written it";
+        fault = "others than its owner could have written it";
+
+    } else {
+        return NULL;
     }
 
-    return NULL;
+    (void) ngx_close_file(*fd);
+
+    return fault;
 }
 
 

@@ -5,6 +5,7 @@ typedef struct {
     ngx_queue_t                queue;
     ngx_http_request_t        *request;
     ngx_event_t                event;          /* the deadline, and the posted wake-up */
+    ngx_uint_t                *count;
     ngx_msec_t                 began;
     ngx_http_event_handler_pt  read_handler;   /* the request's, while it waits */
     unsigned                   queued:1;
@@ -20,12 +21,9 @@ static void ngx_http_smart_wait_resume(ngx_event_t *ev);
 static void ngx_http_smart_wait_cleanup(void *data);
 
 
-static ngx_uint_t  ngx_http_smart_waiting;
-
-
 ngx_int_t
 ngx_http_smart_wait(ngx_http_request_t *r, ngx_queue_t *queue,
-    ngx_msec_t time, base_reason_t *reason)
+    ngx_uint_t *waiting, ngx_msec_t time, base_reason_t *reason)
 {
     ngx_msec_int_t            left;
     ngx_http_smart_waiter_t  *waiter;
@@ -46,7 +44,7 @@ ngx_http_smart_wait(ngx_http_request_t *r, ngx_queue_t *queue,
         return NGX_DECLINED;
     }
 
-    if (ngx_http_smart_waiting >= NGX_HTTP_SMART_WAIT_MAX) {
+    if (*waiting >= NGX_HTTP_SMART_WAIT_MAX) {
         *reason = BASE_TOO_MANY_WAITING;
         return NGX_DECLINED;
     }
@@ -61,7 +59,8 @@ ngx_http_smart_wait(ngx_http_request_t *r, ngx_queue_t *queue,
 
     waiter->queued = 1;
     waiter->waiting = 1;
-    ngx_http_smart_waiting++;
+    waiter->count = waiting;
+    (*waiting)++;
 
     return NGX_AGAIN;
 }
@@ -174,7 +173,7 @@ ngx_http_smart_wait_unlink(ngx_http_smart_waiter_t *waiter)
     }
 
     waiter->waiting = 0;
-    ngx_http_smart_waiting--;
+    (*waiter->count)--;
 }
 
 

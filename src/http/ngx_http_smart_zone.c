@@ -231,9 +231,7 @@ ngx_http_smart_zone_lease(ngx_http_smart_zone_t *zone, const u_char *digest,
     if (entry == NULL) {
         rc = NGX_DECLINED;
 
-    } else if (entry->lease_owner != ngx_pid
-               && ngx_http_smart_zone_leased(entry))
-    {
+    } else if (ngx_http_smart_zone_leased(entry)) {
         rc = NGX_BUSY;
 
     } else {
@@ -245,6 +243,24 @@ ngx_http_smart_zone_lease(ngx_http_smart_zone_t *zone, const u_char *digest,
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     return rc;
+}
+
+
+void
+ngx_http_smart_zone_renew(ngx_http_smart_zone_t *zone, const u_char *digest,
+    ngx_msec_t until)
+{
+    ngx_http_smart_zone_entry_t  *entry;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    entry = ngx_http_smart_zone_find(zone, digest);
+
+    if (entry && entry->lease_owner == ngx_pid) {
+        entry->lease_until = until;
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
 }
 
 

@@ -59,10 +59,14 @@ ngx_int_t ngx_http_smart_zone_view(ngx_http_smart_zone_t *zone,
     const u_char *digest, ngx_http_smart_zone_view_t *view);
 
 /*
- * Takes, or renews, the right to fetch until `until`. NGX_OK, NGX_BUSY when another process has it,
- * NGX_DECLINED: no such entry. A lease that ran out is anybody's.
+ * Takes the right to fetch until `until`. NGX_OK, NGX_BUSY when somebody has it, be it for another issuer of the same settings in this
+ * process, NGX_DECLINED: no such entry. A lease that ran out is anybody's.
  */
 ngx_int_t ngx_http_smart_zone_lease(ngx_http_smart_zone_t *zone,
+    const u_char *digest, ngx_msec_t until);
+
+/* Who has the lease keeps it until `until`. */
+void ngx_http_smart_zone_renew(ngx_http_smart_zone_t *zone,
     const u_char *digest, ngx_msec_t until);
 
 /* Gives the lease back, if it is this process's. */

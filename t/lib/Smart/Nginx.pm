@@ -28,7 +28,8 @@ package Smart::Nginx;
 #   my ($ok, $output) = Smart::Nginx->check(conf => ...)         nginx -t
 #
 # Environment: SMART_NGINX another binary, SMART_MODULE another module ('' for a static build),
-# SMART_VALGRIND=1 runs everything under valgrind, SMART_KEEP=1 keeps the directories.
+# SMART_VALGRIND=1 runs everything under valgrind, SMART_KEEP=1 keeps the directories. A binary built with
+# sanitizers (make sanitized) fails the test by what they find; SMART_SANITIZED=1 says that it is one.
 
 use strict;
 use warnings;
@@ -320,7 +321,8 @@ sub judge_log {
         @bad = grep { $_ !~ $allowed } @bad;
     }
     push @bad, $self->valgrind_errors;
-    push @bad, grep { /ERROR: \w+Sanitizer|runtime error:/ } split /\n/, $self->output;
+    # nginx makes its error log its standard error: workers' findings are there
+    push @bad, grep { /ERROR: \w+Sanitizer|runtime error:/ } map { split /\n/ } $self->output, $self->log;
     return unless @bad;
     if (defined $test->has_plan) {
         $test->diag("nginx: $_") for @bad;
