@@ -3,7 +3,9 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use IO::Socket::INET;
 use Smart::Test;
+use Socket qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(sleep time);
 
 my $good = q({"resourceType":"Organization","id":"o1"});
@@ -154,6 +156,54 @@ EOC
     ok(wait_until(sub { $issuer->gets('jwks') > $before }, 5), 'and are fetched');
     my ($last) = reverse grep { $_->target eq '/jwks' } $issuer->requests;
     is($last->header('If-None-Match'), undef, 'without a condition');
+}
+
+# --- servers that reset, or close their half and wait; who has nothing to do with it is answered
+
+{
+    my %server = (
+        'reset at once'       => sub { my ($c) = @_; setsockopt $c, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0; close $c },
+        'reset when asked'    => sub { my ($c) = @_; sysread $c, my $x, 4096; setsockopt $c, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0; close $c },
+        'reset within a body' => sub { my ($c) = @_; sysread $c, my $x, 4096; syswrite $c, "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"; sleep 0.05; setsockopt $c, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0; close $c },
+        'half-closed at once' => sub { my ($c) = @_; shutdown $c, 1; sleep 20 },
+        'half-closed when asked'     => sub { my ($c) = @_; sysread $c, my $x, 4096; shutdown $c, 1; sleep 20 },
+        'half-closed within a body'  => sub { my ($c) = @_; sysread $c, my $x, 4096; syswrite $c, "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"; shutdown $c, 1; sleep 20 },
+        'silent'              => sub { sleep 20 },
+    );
+    for my $name (sort keys %server) {
+        my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64) or die "listen: $!";
+        my $pid    = Smart::Process::spawn('server', sub {
+            local $SIG{CHLD} = 'IGNORE';
+            while (my $c = $listen->accept) { next if fork; $server{$name}->($c); POSIX::_exit(0) }
+        });
+        my $uri    = 'http://127.0.0.1:' . $listen->sockport;
+        my $issuer = issuer();
+        my $nginx  = nginx(vars => { BAD => $uri, ISSUER => $issuer->uri }, conf => <<"EOC");
+            smart_issuer bad  { uri %%BAD%%; audience https://fhir.example.org/r4; timeout 1s; }
+            smart_issuer asks { uri %%ISSUER%%; audience https://fhir.example.org/r4; timeout 1s; introspection opaque; introspection_uri %%BAD%%/introspect; }
+            server {
+                listen 127.0.0.1:%%PORT%%;
+                location /bad { smart bad; proxy_pass http://127.0.0.1:%%PORT2%%; }
+                location /asks { smart asks; proxy_pass http://127.0.0.1:%%PORT2%%; }
+                location /open { return 204; }
+            }
+            server { listen 127.0.0.1:%%PORT2%%; default_type application/fhir+json; location / { return 200 '$good'; } }
+EOC
+        my @waiting = map { $nginx->client } 1, 2;
+        $waiting[0]->send("GET /bad/Organization/o1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " . $issuer->token(iss => $uri) . "\r\n\r\n");
+        $waiting[1]->send("GET /asks/Organization/o1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer opaque\r\n\r\n");
+        my ($worst, $other) = (0, $nginx->client);
+        for (1 .. 20) {
+            my $began = time;
+            $other->get('/open')->status == 204 or fail("$name: the other location answers");
+            $worst = time - $began if time - $began > $worst;
+            sleep 0.02;
+        }
+        cmp_ok($worst, '<', 0.1, sprintf "$name: another location is answered within %.1f ms", $worst * 1000);
+        is(join(' ', map { $_->read(method => 'GET')->status } @waiting), '503 503', "$name: no keys and no answer");
+        is($nginx->get('/asks/Organization/o1', bearer => $issuer->token)->status, 200, "$name: tokens that need neither are good");
+        Smart::Process::stop($pid, 'TERM', 5);
+    }
 }
 
 # --- certificates that are over, or signed by themselves
