@@ -231,6 +231,8 @@ static fhir_bundle_event_t leave_level(fhir_bundle_t *bundle)
     item = &level_of(bundle)->item;
     if (level->role == FHIR_MEMBER_OUTCOME) {
         item->other_outcome = !is_outcome(level);
+        item->outcome_from = level->from;
+        item->outcome_to = level->to;
     } else if (level->is_container) {
         item->has_container = true;
     } else {
@@ -610,6 +612,7 @@ static void entry_member(fhir_bundle_t *bundle)
     memset(&item->member[item->member_n], 0, sizeof(item->member[0]));
     item->member[item->member_n].id = bundle->_id;
     item->member[item->member_n].from = bundle->_from;
+    item->other_member = item->other_member || bundle->_id == FHIR_MEMBER_OTHER;
     item->member_n++;
 }
 

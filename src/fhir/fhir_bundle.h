@@ -90,7 +90,11 @@ typedef struct {
     bool wrong;        /* something in it has no shape that FHIR allows */
     bool has_resource; /* one that is no container: facts */
     bool has_container;
-    bool other_outcome; /* response.outcome is no OperationOutcome */
+    bool
+        other_outcome; /* response.outcome is no OperationOutcome: from outcome_from to outcome_to */
+    bool other_member; /* the entry has one that FHIR does not know */
+    uint64_t outcome_from;
+    uint64_t outcome_to;
     unsigned enter;
     fhir_facts_t facts;
     fhir_text_t mode;

@@ -422,6 +422,7 @@ ngx_http_smart_message(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
     m->if_none_match = ngx_http_smart_value("if-none-match");
     ctx->message.accept = ngx_http_smart_value("accept");
     ctx->message.prefer = ngx_http_smart_value("prefer");
+    ctx->message.if_modified_since = ngx_http_smart_value("if-modified-since");
     ctx->message.content_encoding = ngx_http_smart_value("content-encoding");
     ctx->message.security_context = ngx_http_smart_value("x-security-context");
 

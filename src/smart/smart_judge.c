@@ -344,9 +344,24 @@ static base_reason_t edit_prefer(smart_judge_t *judge)
     return BASE_OK;
 }
 
+/* D9: conditions of a read are answered once it is known that there is something to see. */
+static void keep_conditions(smart_judge_t *judge)
+{
+    size_t i;
+
+    for (i = 0; i < judge->_verdict.check_n; i++) {
+        if (judge->_verdict.check[i].kind == SMART_CHECK_INSTANCE) {
+            judge->_verdict.check[i].if_none_match = judge->_message.fhir.if_none_match;
+            judge->_verdict.check[i].if_modified_since = judge->_message.if_modified_since;
+        }
+    }
+}
+
 static base_reason_t shape_for_check(smart_judge_t *judge)
 {
     base_reason_t reason = ask_for_json(judge);
+
+    keep_conditions(judge);
 
     drop_headers(judge, unsent_under_check,
                  sizeof(unsent_under_check) / sizeof(unsent_under_check[0]));

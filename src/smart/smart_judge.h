@@ -33,6 +33,7 @@ typedef struct {
     fhir_message_t fhir;
     base_span_t accept;
     base_span_t prefer;
+    base_span_t if_modified_since;
     base_span_t content_encoding; /* of the request's body */
     base_span_t security_context; /* X-Security-Context, which is Binary.securityContext (B11) */
 } smart_message_t;

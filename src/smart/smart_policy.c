@@ -39,7 +39,7 @@ static const row_t rows[] = {
     LATER("binary", "referenced | deny | scope", "referenced", "what makes a Binary readable (B11)"),
     CHOICE("include", "filter | refuse", "filter", "includes of types that are not granted: taken out of the search, or the search is refused (C2)", include_refuse, "filter", "refuse"),
     LATER("batch", "split | refuse", "split", "a batch with refused entries (B5)"),
-    LATER("suppressed_outcome", "on | off", "off", "one outcome entry says that entries were withheld (I4)"),
+    CHOICE("suppressed_outcome", "on | off", "off", "one outcome entry says that matches were taken out of a searchset (I4)", suppressed_outcome, "off", "on"),
     LATER("update_create", "on | off", "on", "update of a missing id creates it (B2 row 3)"),
     LATER("unversioned", "refuse | allow", "refuse", "a checked write when the stored resource has no version (L13)"),
     LATER("export_group_scope", "require | ignore", "require", "scopes asked of a Group export (B8)"),

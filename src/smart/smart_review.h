@@ -59,6 +59,10 @@ typedef struct {
         not_modified; /* after smart_review_end: 304 without a body, whatever the splice says (D9) */
     bool
         narrowing_ignored; /* a match was taken out that the narrowing excludes: the upstream ignores the parameter (L6) */
+    bool
+        bodiless; /* after smart_review_end, of a write: the body goes, and what describes it; status and other headers stay (B4, L15) */
+    bool
+        mismatched; /* a batch's answer has more or fewer entries than were sent: writes may be committed (L15) */
     uint64_t removed; /* entries taken out so far */
     smart_header_edit_t
         header[SMART_REVIEW_HEADERS_MAX]; /* edits of the answer's head, PASS included */

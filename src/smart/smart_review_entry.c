@@ -63,6 +63,41 @@ bool smart_review_is_outcome(const fhir_facts_t *facts)
     return base_span_is(fhir_text_span(&facts->type_name), "OperationOutcome");
 }
 
+/* L10, D9: the answer is what the URL names, and covered; else as if it did not exist. */
+static base_reason_t judge_instance(smart_review_state_t *state, const smart_check_t *check,
+                                    const fhir_facts_t *facts)
+{
+    if (facts->type == NULL || facts->type != check->cover.type || facts->id.unknown ||
+        !base_span_eq(fhir_text_span(&facts->id), check->id)) {
+        return BASE_ANSWER_UNEXPECTED;
+    }
+    if (smart_review_holds(state, check, SMART_R, facts)) {
+        return BASE_OK;
+    }
+    return state->review->_policy->hide_existence ? BASE_NOT_FOUND : BASE_SCOPE_MISSING;
+}
+
+base_reason_t smart_review_single(smart_review_state_t *state, const smart_check_t *check,
+                                  const fhir_facts_t *facts)
+{
+    if (smart_review_is_outcome(facts)) {
+        return BASE_OK;
+    }
+    switch (check->kind) {
+    case SMART_CHECK_INSTANCE:
+        return judge_instance(state, check, facts);
+    case SMART_CHECK_WRITTEN:
+        return smart_review_holds(state, check, SMART_R, facts) ? BASE_OK : BASE_ANSWER_UNCOVERED;
+    case SMART_CHECK_OPERATION:
+        return smart_review_holds(state, check, check->letters, facts) ? BASE_OK
+                                                                       : BASE_ANSWER_UNCOVERED;
+    case SMART_CHECK_NONE:
+        return BASE_INTERNAL;
+    default:
+        return BASE_ANSWER_UNEXPECTED;
+    }
+}
+
 static bool mode_is(const fhir_item_place_t *item, const char *mode)
 {
     return base_span_is(fhir_text_span(&item->mode), mode);
@@ -87,14 +122,16 @@ static bool is_mixed(const smart_check_t *check)
 }
 
 /* L20: what a page of a history shows under `both` would have to be covered by the current version, which nobody reads. */
-static bool history_permits(smart_review_state_t *state, const smart_check_t *check,
-                            base_span_t type, const fhir_facts_t *facts)
+static bool history_permits(smart_review_state_t *state, unsigned at, const smart_check_t *check,
+                            const fhir_facts_t *facts)
 {
+    base_span_t type = fhir_text_span(&state->bundle.level[at].type);
+
     if (state->review->_policy->history_own || check->kind != SMART_CHECK_PAGE ||
         holds_for_all(state, check, facts->type)) {
         return true;
     }
-    state->confined = state->confined || type.n == 0;
+    state->level[at].confined = state->level[at].confined || type.n == 0;
     return !base_span_is(type, "history");
 }
 
@@ -111,7 +148,7 @@ static bool resource_holds(smart_review_state_t *state, unsigned at, const smart
     if (!mode_is(item, "include") || is_mixed(check)) {
         return is_expected(check, facts) &&
                smart_review_holds(state, check, check->letters, facts) &&
-               history_permits(state, check, fhir_text_span(&state->bundle.level[at].type), facts);
+               history_permits(state, at, check, facts);
     }
     if (fhir_type_set_has(&check->included, facts->type)) {
         letters |= SMART_R;
@@ -123,7 +160,8 @@ static bool resource_holds(smart_review_state_t *state, unsigned at, const smart
 static bool is_undecided(const smart_review_state_t *state, unsigned at, const smart_check_t *check,
                          const fhir_item_place_t *item)
 {
-    return at == 0 && state->waiting.provenances && item->facts.type == state->waiting.provenance &&
+    return at == state->home && state->waiting.provenances &&
+           item->facts.type == state->waiting.provenance &&
            (is_mixed(check) || (check->includes && mode_is(item, "include")));
 }
 
@@ -144,7 +182,7 @@ static smart_entry_fate_t judge_bodiless(smart_review_state_t *state, unsigned a
 {
     const fhir_type_t *type = type_of_request(state, item);
 
-    if (at != 0 || !state->waiting.deletions || type == NULL ||
+    if (at != state->home || !state->waiting.deletions || type == NULL ||
         !base_span_is(fhir_text_span(&item->method), "DELETE")) {
         return SMART_ENTRY_DROPPED;
     }
@@ -170,7 +208,7 @@ static smart_entry_fate_t judge_by(smart_review_state_t *state, unsigned at,
         return SMART_ENTRY_DROPPED;
     }
     if (item->has_container) {
-        return state->level[at].nested_fits ? SMART_ENTRY_KEPT : SMART_ENTRY_DROPPED;
+        return state->level[at].nested == BASE_OK ? SMART_ENTRY_KEPT : SMART_ENTRY_DROPPED;
     }
     if (!item->has_resource) {
         return judge_bodiless(state, at, check, item);

@@ -25,7 +25,7 @@ typedef struct {
     size_t targets_n;
 } smart_undecided_t;
 
-/* Entries and resources that wait for each other, of the root Bundle (L9). */
+/* Entries and resources that wait for each other, of one Bundle at a time (L9). */
 typedef struct {
     bool provenances;              /* are judged by targets of the same Bundle */
     bool deletions;                /* are judged by the version before */
@@ -36,21 +36,24 @@ typedef struct {
     unsigned char *bytes; /* of the entry at hand */
     smart_undecided_t *entry;
     size_t entry_n;
-    size_t kept_n; /* bytes of them all */
+    size_t kept_n; /* bytes of all that ever waited */
     uint64_t *released;
     size_t released_n;
 } smart_waiting_t;
 
-/* The items and members of one level. */
+/* A Bundle, its members and items, and by what these are judged. */
 typedef struct {
     const smart_check_t *check[SMART_CHECKS_MAX];
     size_t check_n;
     base_cut_list_t members;
     base_cut_list_t items;
     uint64_t removed;
-    bool nested_fits;      /* of the open item: the Bundle inside may be there */
-    bool resource_foreign; /* of the open parameter: a resource inside is not covered */
+    bool match_removed;
+    bool narrowing_ignored;
+    bool confined; /* something was kept whose cover is not true, before the Bundle said its type */
     fhir_text_t total;
+    base_reason_t nested;  /* of the open item: whether the Bundle inside may be there */
+    bool resource_foreign; /* of the open parameter: a resource inside is not covered */
 } smart_review_level_t;
 
 struct smart_review_state_s {
@@ -58,6 +61,7 @@ struct smart_review_state_s {
     fhir_bundle_t bundle;
     base_cut_t cut;
     smart_review_level_t level[FHIR_BUNDLE_LEVELS];
+    unsigned home; /* level of the Bundles that were asked for: 1 inside of a batch's answer */
     const smart_grants_t *grants[SMART_CHECKS_MAX];
     size_t grants_n;
     const smart_watch_t **watch; /* by type, made when one is seen */
@@ -65,17 +69,33 @@ struct smart_review_state_s {
     smart_waiting_t waiting;
     base_reason_t reason; /* why nothing more is released */
     uint64_t seen;        /* bytes of the answer */
+    size_t next;          /* of a batch: the entry of the request that comes next */
+    base_span_t own_entry[BASE_REASON_COUNT]; /* of a batch: what stands for an entry */
     bool no_memory;
-    bool counts;
+    bool
+        counts; /* the answer is a number: nothing is released before it is known to be a true one */
+    bool written;  /* of a write: whatever is wrong with the body, the write stands (L15) */
+    bool bodiless; /* the whole body goes */
     bool root_closed;
-    bool match_removed;
-    bool confined; /* something was kept whose cover is not true, before the Bundle said its type */
     bool ended;
 };
 
 typedef struct smart_review_state_s smart_review_state_t;
 
-/* smart_review_entry */
+/* smart_review_head: what is known before the body comes. */
+
+smart_review_step_t smart_review_head(smart_review_t *review);
+
+/* What a resource that is judged by these checks may be to be walked into. */
+unsigned smart_review_enter(const smart_check_t *const *check, size_t check_n);
+
+/* The URL as clients know it, in the arena; absent: it stays. */
+base_span_t smart_review_public(const smart_review_t *review, base_span_t url);
+
+/* Takes the grants of a check into account. */
+void smart_review_grants(smart_review_state_t *state, const smart_check_t *check);
+
+/* smart_review_entry: what is covered. */
 
 /* The lens for a type, by all covers that may be asked. */
 const fhir_lens_t *smart_review_lens(void *data, const fhir_type_t *type);
@@ -86,16 +106,43 @@ bool smart_review_holds(smart_review_state_t *state, const smart_check_t *check,
 
 bool smart_review_is_outcome(const fhir_facts_t *facts);
 
+/* A resource that is the whole answer, or that of an entry of a batch. */
+base_reason_t smart_review_single(smart_review_state_t *state, const smart_check_t *check,
+                                  const fhir_facts_t *facts);
+
 /* The entry that is complete at this level. */
 smart_entry_fate_t smart_review_entry(smart_review_state_t *state, unsigned at);
 
 /* True when it is a match (L8). */
 bool smart_review_is_match(const fhir_item_place_t *item);
 
-/* smart_review_waiting */
+/* smart_review_bundle: what is cut out of a Bundle, and put in. */
 
-/* By what the checks say. False: no memory. */
+void smart_review_member(smart_review_state_t *state, unsigned at);
+void smart_review_url(smart_review_state_t *state);
+void smart_review_item(smart_review_state_t *state, unsigned at);
+void smart_review_item_end(smart_review_state_t *state, unsigned at);
+void smart_review_items_end(smart_review_state_t *state, unsigned at);
+base_reason_t smart_review_close(smart_review_state_t *state, unsigned at);
+
+/* Members of the entry that FHIR does not know go, and its resource where that is said. */
+void smart_review_cut_members(smart_review_state_t *state, const fhir_item_place_t *item,
+                              bool resource);
+
+/* smart_review_batch: entries by index (L15). */
+
+bool smart_review_is_batch(const smart_review_state_t *state);
+void smart_review_batch_item(smart_review_state_t *state);
+void smart_review_batch_item_end(smart_review_state_t *state);
+void smart_review_batch_end(smart_review_state_t *state);
+
+/* smart_review_waiting: all of it at the level `home`. */
+
+/* Makes room, where any check may need it. False: no memory. */
 bool smart_review_waiting_start(smart_review_state_t *state);
+
+/* Another Bundle begins, by the checks of its level. */
+void smart_review_waiting_bundle(smart_review_state_t *state);
 
 /* Bytes of the answer, when an entry is open. */
 void smart_review_waiting_begin(smart_review_state_t *state);

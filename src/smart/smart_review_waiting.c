@@ -61,40 +61,66 @@ static bool is_by_targets(const smart_check_t *check, const fhir_type_t *type)
     return read.confined_n > 0 || search.confined_n > 0;
 }
 
+static bool is_history(const smart_check_t *check)
+{
+    return check->kind == SMART_CHECK_HISTORY || check->kind == SMART_CHECK_PAGE;
+}
+
+/* Entries of a batch bring their checks later. */
+static bool may_wait(const smart_review_state_t *state)
+{
+    const smart_review_level_t *level = &state->level[0];
+    size_t i;
+
+    for (i = 0; i < level->check_n; i++) {
+        if (level->check[i]->kind == SMART_CHECK_ENTRIES || is_history(level->check[i]) ||
+            is_by_targets(level->check[i], state->waiting.provenance)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool smart_review_waiting_start(smart_review_state_t *state)
 {
     smart_waiting_t *waiting = &state->waiting;
     base_arena_t *arena = state->review->_arena;
-    const smart_verdict_t *verdict = state->review->_verdict;
-    size_t i;
 
     waiting->provenance =
         fhir_type_find(state->review->_policy->definitions, BASE_SPAN("Provenance"));
-    waiting->provenances = waiting->provenance != NULL;
-    waiting->deletions = true;
-    for (i = 0; i < verdict->check_n; i++) {
-        waiting->provenances =
-            waiting->provenances && is_by_targets(&verdict->check[i], waiting->provenance);
-        waiting->deletions = waiting->deletions && (verdict->check[i].kind == SMART_CHECK_HISTORY ||
-                                                    verdict->check[i].kind == SMART_CHECK_PAGE);
-    }
-    if (!waiting->provenances && !waiting->deletions) {
+    if (waiting->provenance == NULL || !may_wait(state)) {
         return true;
     }
     waiting->bytes = base_arena_scratch(arena, ENTRY_MAX, 1);
     waiting->entry = base_arena_array(arena, ENTRIES_MAX, sizeof(*waiting->entry));
-    if (waiting->provenances) {
-        waiting->released = base_arena_array(arena, RELEASED_MAX, sizeof(*waiting->released));
+    waiting->released = base_arena_array(arena, RELEASED_MAX, sizeof(*waiting->released));
+    return waiting->bytes != NULL && waiting->entry != NULL && waiting->released != NULL;
+}
+
+void smart_review_waiting_bundle(smart_review_state_t *state)
+{
+    smart_waiting_t *waiting = &state->waiting;
+    const smart_review_level_t *level = &state->level[state->home];
+    size_t i;
+
+    waiting->provenances = waiting->deletions = waiting->bytes != NULL && level->check_n > 0;
+    for (i = 0; i < level->check_n; i++) {
+        waiting->provenances =
+            waiting->provenances && is_by_targets(level->check[i], waiting->provenance);
+        waiting->deletions = waiting->deletions && is_history(level->check[i]);
     }
-    return waiting->bytes != NULL && waiting->entry != NULL &&
-           (!waiting->provenances || waiting->released != NULL);
+    waiting->entry_n = 0;
+    if (waiting->released_n > 0) {
+        memset(waiting->released, 0, RELEASED_MAX * sizeof(*waiting->released));
+        waiting->released_n = 0;
+    }
 }
 
 void smart_review_waiting_begin(smart_review_state_t *state)
 {
     smart_waiting_t *waiting = &state->waiting;
 
-    if (waiting->bytes != NULL) {
+    if (waiting->provenances || waiting->deletions) {
         waiting->capturing = true;
         waiting->too_long = false;
         waiting->bytes[0] = '{';
@@ -107,9 +133,11 @@ static bool is_of_no_use(const smart_review_state_t *state)
 {
     const fhir_bundle_t *bundle = &state->bundle;
 
-    return bundle->level_n > 1 && bundle->level[1].known &&
+    const fhir_bundle_level_t *inner = &bundle->level[state->home + 1];
+
+    return bundle->level_n > state->home + 1 && inner->known &&
            !(state->waiting.provenances &&
-             base_span_is(fhir_text_span(&bundle->level[1].type_name), "Provenance"));
+             base_span_is(fhir_text_span(&inner->type_name), "Provenance"));
 }
 
 void smart_review_waiting_bytes(smart_review_state_t *state, base_span_t bytes)
@@ -177,7 +205,7 @@ static void step(way_t *way, unsigned depth, base_span_t name)
 
 static bool read_targets(smart_review_state_t *state, smart_undecided_t *entry)
 {
-    const smart_base_t *base = smart_grants_base(state->level[0].check[0]->grants);
+    const smart_base_t *base = smart_grants_base(state->level[state->home].check[0]->grants);
     base_span_t in = entry->text, text;
     base_json_event_t event;
     way_t way = {0};
@@ -230,7 +258,7 @@ static uint64_t about(const fhir_item_place_t *item)
 void smart_review_waiting_keep(smart_review_state_t *state)
 {
     smart_waiting_t *waiting = &state->waiting;
-    const fhir_item_place_t *item = &state->bundle.level[0].item;
+    const fhir_item_place_t *item = &state->bundle.level[state->home].item;
     smart_undecided_t *entry;
 
     if (!waiting->capturing || waiting->too_long || waiting->entry_n == ENTRIES_MAX ||
@@ -263,7 +291,7 @@ static void come_back(smart_review_state_t *state, smart_undecided_t *entry, uin
         base_cut_insert(&state->cut, at, BASE_SPAN(","));
     }
     entry->done = true;
-    state->level[0].removed--;
+    state->level[state->home].removed--;
 }
 
 /* The next older version: when it is kept, the deletion comes back right before it; else it stays away. */
@@ -287,7 +315,7 @@ static void decide_deletions(smart_review_state_t *state, const fhir_item_place_
 
 void smart_review_waiting_seen(smart_review_state_t *state, bool kept)
 {
-    const fhir_item_place_t *item = &state->bundle.level[0].item;
+    const fhir_item_place_t *item = &state->bundle.level[state->home].item;
 
     if (!item->has_resource) {
         return;
@@ -305,8 +333,8 @@ void smart_review_waiting_seen(smart_review_state_t *state, bool kept)
 void smart_review_waiting_end(smart_review_state_t *state)
 {
     smart_waiting_t *waiting = &state->waiting;
-    base_cut_list_t *items = &state->level[0].items;
-    uint64_t at = base_cut_end(items, state->bundle.level[0].items_open);
+    base_cut_list_t *items = &state->level[state->home].items;
+    uint64_t at = base_cut_end(items, state->bundle.level[state->home].items_open);
     size_t i;
 
     for (i = 0; i < waiting->entry_n; i++) {

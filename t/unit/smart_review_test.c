@@ -460,6 +460,31 @@ static void histories(void)
             "where it says that too late");
 }
 
+/* I4: that something was withheld, where the policy says so. */
+static void suppressed(void)
+{
+    static const char outcome[] =
+        "{\"resource\":{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":"
+        "\"information\",\"code\":\"suppressed\",\"details\":{\"text\":\"Some matches are not "
+        "covered "
+        "by the access token.\"}}]},\"search\":{\"mode\":\"outcome\"}}";
+    stage_t before = stage;
+    char text[1024];
+
+    stage_open(&stage);
+    (void) stage_policy(&stage, "suppressed_outcome on");
+    token("patient/Observation.s");
+    is_int(stage_line(&stage, "GET /Observation"), SMART_SEND, "suppressed_outcome on");
+    (void) snprintf(text, sizeof(text), BUNDLE("%s"), outcome);
+    gives(BUNDLE(O2), text, "nothing is left");
+    (void) snprintf(text, sizeof(text), BUNDLE(O1 ",%s"), outcome);
+    gives(BUNDLE(O1 "," O2), text, "something is");
+    gives(BUNDLE(O1 "," INCLUDE), BUNDLE(O1), "of includes nothing is said");
+    gives(BUNDLE(O1), BUNDLE(O1), "nor of nothing");
+    stage_close(&stage);
+    stage = before;
+}
+
 /* L20: on a page that nobody narrowed a total counts what is not shown. */
 static void pages(void)
 {
@@ -519,6 +544,7 @@ int main(void)
     totals();
     provenances();
     histories();
+    suppressed();
     pages();
     joined();
     stage_close(&stage);
