@@ -212,7 +212,7 @@ static void bundles(void)
                                                                                    "forbidden",
                                                                                    "The request "
                                                                                    "cannot be "
-                                                                                   "restricted to "
+                                                                                   "confined to "
                                                                                    "what the "
                                                                                    "access token "
                                                                                    "covers.")),
