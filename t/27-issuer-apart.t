@@ -101,6 +101,32 @@ EOC
     cmp_ok(scalar(grep { $_->target =~ /introspect/ } $hung->requests), '<=', 8, 'and it was not asked by more than may');
 }
 
+# --- clients that come, ask about something else each time, and go: the line does not grow
+
+{
+    my $hung = issuer();
+    $hung->{introspect} = sub { sleep 20; return { status => 500 } };
+    $hung->serve;
+    my $nginx = run({ HUNG => $hung->uri }, 'smart_issuer hung { uri %%HUNG%%; audience https://fhir.example.org/r4; introspection opaque; introspection_max 1; timeout 30s; }',
+        at('hung'))->start;
+    my $memory = sub { my ($pid) = $nginx->workers; return (slurp("/proc/$pid/status") =~ /VmRSS:\s+(\d+)/)[0] };
+
+    is(ask($nginx, 'hung', $hung->token)->status, 200, 'up');
+    my $held = $nginx->client;
+    $held->send(text('hung', 'first'));
+    my $before = $memory->();
+    for my $n (1 .. 8000) {
+        my $client = $nginx->client;
+        $client->send(text('hung', 'x' x 7000 . $n));
+        $client->close;
+    }
+    is($nginx->get('/open')->status, 204, '8,000 came and went');
+    my $grown = $memory->() - $before;
+    cmp_ok($grown, '<', 40_000, "and the worker has grown by $grown KB") unless $ENV{SMART_SANITIZED} || $ENV{SMART_VALGRIND};
+    is(ask($nginx, 'hung', $hung->token)->status, 200, 'tokens that need no answer are good');
+    $nginx->stop('TERM');
+}
+
 # --- connections are used again, but not under another issuer's rule
 
 {

@@ -2,11 +2,10 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
-#include "jose/jose_assertion.h"
 #include "oauth/oauth_introspection.h"
 #include "ngx_http_smart_egress.h"
+#include "ngx_http_smart_introspection_client.h"
 #include "ngx_http_smart_wait.h"
 #include "ngx_http_smart_zone_token.h"
 
@@ -59,6 +58,7 @@ struct ngx_http_smart_introspector_s {
     ngx_queue_t                     line;
     ngx_int_t                       asking;
     ngx_uint_t                      waiting;
+    ngx_uint_t                      lined;      /* jobs in line */
     time_t                          said;
 };
 
@@ -74,14 +74,13 @@ static ngx_http_smart_job_t *ngx_http_smart_job_new(
     ngx_http_smart_introspector_t *introspector, const u_char *key,
     base_span_t token, ngx_str_t *uri);
 static void ngx_http_smart_job_free(ngx_http_smart_job_t *job);
+static void ngx_http_smart_job_unline(ngx_http_smart_job_t *job);
+static ngx_uint_t ngx_http_smart_job_room(
+    ngx_http_smart_introspector_t *introspector);
 static void ngx_http_smart_job_next(
     ngx_http_smart_introspector_t *introspector);
 static void ngx_http_smart_job_start(ngx_http_smart_job_t *job);
 static ngx_int_t ngx_http_smart_job_ask(ngx_http_smart_job_t *job);
-static ngx_int_t ngx_http_smart_job_client(ngx_http_smart_job_t *job,
-    base_span_t *assertion);
-static ngx_int_t ngx_http_smart_job_assertion(ngx_http_smart_job_t *job,
-    base_span_t *assertion);
 static void ngx_http_smart_job_handler(ngx_http_smart_fetch_t *fetch);
 static void ngx_http_smart_job_read(ngx_http_smart_job_t *job,
     ngx_http_smart_zone_token_t *answer);
@@ -195,6 +194,11 @@ ngx_http_smart_introspection(ngx_http_request_t *r,
 
     if (rc == NGX_ERROR) {
         *reason = BASE_NO_MEMORY;
+        return NGX_DECLINED;
+    }
+
+    if (job == NULL && !ngx_http_smart_job_room(introspector)) {
+        *reason = BASE_TOO_MANY_WAITING;
         return NGX_DECLINED;
     }
 
@@ -339,6 +343,7 @@ ngx_http_smart_job_new(ngx_http_smart_introspector_t *introspector,
     ngx_queue_init(&job->waiters);
     ngx_queue_insert_tail(&introspector->rows[key[0]], &job->row);
     ngx_queue_insert_tail(&introspector->line, &job->line);
+    introspector->lined++;
 
     return job;
 }
@@ -348,7 +353,7 @@ static void
 ngx_http_smart_job_free(ngx_http_smart_job_t *job)
 {
     if (job->state == NGX_HTTP_SMART_JOB_LINE) {
-        ngx_queue_remove(&job->line);
+        ngx_http_smart_job_unline(job);
     }
 
     if (job->timer.timer_set) {
@@ -362,6 +367,46 @@ ngx_http_smart_job_free(ngx_http_smart_job_t *job)
     ngx_queue_remove(&job->row);
     ngx_explicit_memzero((void *) job->token.p, job->token.n);
     base_arena_free(job->arena);
+}
+
+
+static void
+ngx_http_smart_job_unline(ngx_http_smart_job_t *job)
+{
+    ngx_queue_remove(&job->line);
+    job->introspector->lined--;
+}
+
+
+/* Clients that come, ask and go leave their jobs in the line: before it grows beyond who may wait, those are taken out. */
+
+static ngx_uint_t
+ngx_http_smart_job_room(ngx_http_smart_introspector_t *introspector)
+{
+    ngx_queue_t           *q, *next;
+    ngx_http_smart_job_t  *job;
+
+    if (introspector->waiting >= NGX_HTTP_SMART_WAIT_MAX) {
+        return 0;
+    }
+
+    if (introspector->lined < 2 * NGX_HTTP_SMART_WAIT_MAX) {
+        return 1;
+    }
+
+    for (q = ngx_queue_head(&introspector->line);
+         q != ngx_queue_sentinel(&introspector->line);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        job = ngx_queue_data(q, ngx_http_smart_job_t, line);
+
+        if (ngx_queue_empty(&job->waiters)) {
+            ngx_http_smart_job_free(job);
+        }
+    }
+
+    return 1;
 }
 
 
@@ -384,7 +429,7 @@ ngx_http_smart_job_next(ngx_http_smart_introspector_t *introspector)
             continue;
         }
 
-        ngx_queue_remove(q);
+        ngx_http_smart_job_unline(job);
         ngx_http_smart_job_start(job);
     }
 }
@@ -444,7 +489,10 @@ ngx_http_smart_job_ask(ngx_http_smart_job_t *job)
         return NGX_ERROR;
     }
 
-    if (ngx_http_smart_job_client(job, &assertion) != NGX_OK) {
+    if (ngx_http_smart_introspection_client(issuer, job->arena,
+                                            &fetch->authorization, &assertion)
+        != NGX_OK)
+    {
         fetch->error = "the client's credentials cannot be made";
         return NGX_ERROR;
     }
@@ -468,86 +516,6 @@ ngx_http_smart_job_ask(ngx_http_smart_job_t *job)
     }
 
     return NGX_OK;
-}
-
-
-/* Who we are: a header, or an assertion in the form. */
-
-static ngx_int_t
-ngx_http_smart_job_client(ngx_http_smart_job_t *job, base_span_t *assertion)
-{
-    ngx_str_t                *secret;
-    base_span_t               value, text;
-    ngx_http_smart_issuer_t  *issuer;
-
-    issuer = job->introspector->issuer;
-    *assertion = base_span_make(NULL, 0);
-
-    switch (issuer->client) {
-
-    case NGX_HTTP_SMART_CLIENT_NONE:
-        return NGX_OK;
-
-    case NGX_HTTP_SMART_CLIENT_PRIVATE_KEY:
-        return ngx_http_smart_job_assertion(job, assertion);
-
-    default:
-        break;
-    }
-
-    secret = ngx_http_smart_secret_get(&issuer->secret, ngx_cycle->log);
-    text = base_span_make(secret->data, secret->len);
-
-    value = (issuer->client == NGX_HTTP_SMART_CLIENT_BEARER)
-            ? oauth_introspection_bearer(text, job->arena)
-            : oauth_introspection_basic(
-                    base_span_make(issuer->client_id.data,
-                                   issuer->client_id.len), text, job->arena);
-
-    job->fetch.authorization = (char *) value.p;
-
-    return value.p ? NGX_OK : NGX_ERROR;
-}
-
-
-/*
- * The issuer's own name is the audience: an endpoint's address, which metadata may choose, would let one server collect assertions for
- * another.
- */
-
-static ngx_int_t
-ngx_http_smart_job_assertion(ngx_http_smart_job_t *job, base_span_t *assertion)
-{
-    u_char                    bytes[16], jti[32];
-    ngx_str_t                *pem, *alg, *kid, *id;
-    jose_assertion_t          claims;
-    ngx_http_smart_issuer_t  *issuer;
-
-    issuer = job->introspector->issuer;
-
-    if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
-        ERR_clear_error();
-        return NGX_ERROR;
-    }
-
-    (void) ngx_hex_dump(jti, bytes, sizeof(bytes));
-
-    pem = ngx_http_smart_secret_get(&issuer->secret, ngx_cycle->log);
-    alg = &issuer->client_alg;
-    kid = &issuer->client_kid;
-    id = &issuer->client_id;
-
-    claims.pem = base_span_make(pem->data, pem->len);
-    claims.alg = alg->len ? base_span_make(alg->data, alg->len)
-                          : jose_assertion_alg(claims.pem);
-    claims.kid = base_span_make(kid->len ? kid->data : NULL, kid->len);
-    claims.client = base_span_make(id->data, id->len);
-    claims.audience = base_span_make(issuer->uri.data, issuer->uri.len);
-    claims.jti = base_span_make(jti, sizeof(jti));
-    claims.now = ngx_time();
-
-    return jose_assertion_sign(&claims, job->arena, assertion) == BASE_OK
-           ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -766,6 +734,7 @@ ngx_http_smart_job_timer(ngx_event_t *ev)
 
         job->state = NGX_HTTP_SMART_JOB_LINE;
         ngx_queue_insert_head(&introspector->line, &job->line);
+        introspector->lined++;
         ngx_http_smart_job_next(introspector);
         return;
     }
