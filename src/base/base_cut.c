@@ -120,6 +120,38 @@ void base_cut_back(base_cut_t *cut, uint64_t from)
     }
 }
 
+static size_t append(unsigned char *out, size_t n, base_span_t bytes)
+{
+    if (bytes.n > 0) {
+        memcpy(out + n, bytes.p, bytes.n);
+    }
+    return n + bytes.n;
+}
+
+base_span_t base_cut_edited(const base_cut_t *cut, uint64_t from, base_span_t bytes)
+{
+    const base_splice_edit_t *edit;
+    size_t size = bytes.n, n = 0, at = 0, i = cut->_n;
+    unsigned char *out;
+
+    for (; i > cut->_first && cut->_edit[i - 1].from >= from; i--) {
+        size += cut->_edit[i - 1].text.n;
+    }
+    out = base_arena_scratch(cut->_arena, size + 1, 1);
+    if (out == NULL) {
+        return base_span_make(NULL, 0);
+    }
+    for (; i < cut->_n && cut->_edit[i].to - from <= bytes.n && cut->_edit[i].from - from >= at;
+         i++) {
+        edit = &cut->_edit[i];
+        n = append(out, n, base_span_sub(bytes, at, (size_t) (edit->from - from)));
+        n = append(out, n, edit->text);
+        at = (size_t) (edit->to - from);
+    }
+    n = append(out, n, base_span_sub(bytes, at, bytes.n));
+    return base_span_make(out, n);
+}
+
 void base_cut_release(base_cut_t *cut, uint64_t upto)
 {
     if (upto > cut->_decided && !cut->failed) {

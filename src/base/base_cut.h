@@ -36,6 +36,9 @@ void base_cut_insert(base_cut_t *cut, uint64_t at, base_span_t text);
 /* Takes back all edits at or behind `from`. */
 void base_cut_back(base_cut_t *cut, uint64_t from);
 
+/* `bytes`, which stand at `from`, as the edits that wait make them; in the arena, absent without memory. */
+base_span_t base_cut_edited(const base_cut_t *cut, uint64_t from, base_span_t bytes);
+
 /* All before `upto` is decided. */
 void base_cut_release(base_cut_t *cut, uint64_t upto);
 

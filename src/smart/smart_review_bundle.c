@@ -314,8 +314,13 @@ static void end_item(smart_review_state_t *state, unsigned at)
     const fhir_item_place_t *item = &state->bundle.level[at].item;
     smart_entry_fate_t fate = fate_of_item(state, at);
 
-    if (fate == SMART_ENTRY_KEPT) {
+    if (fate != SMART_ENTRY_DROPPED) {
         smart_review_cut_members(state, item, false);
+    }
+    if (at == state->home && fate == SMART_ENTRY_UNDECIDED) {
+        smart_review_waiting_keep(state);
+    }
+    if (fate == SMART_ENTRY_KEPT) {
         base_cut_keep(&state->level[at].items, item->to);
     } else {
         drop_item(state, at);
@@ -323,9 +328,7 @@ static void end_item(smart_review_state_t *state, unsigned at)
     if (at != state->home) {
         return;
     }
-    if (fate == SMART_ENTRY_UNDECIDED) {
-        smart_review_waiting_keep(state);
-    } else {
+    if (fate != SMART_ENTRY_UNDECIDED) {
         smart_review_waiting_seen(state, fate == SMART_ENTRY_KEPT);
     }
     state->waiting.capturing = false;

@@ -270,7 +270,7 @@ void smart_review_waiting_keep(smart_review_state_t *state)
     entry->deletion = !item->has_resource;
     entry->about = about(item);
     entry->text =
-        base_arena_copy(state->review->_arena, base_span_make(waiting->bytes, waiting->n));
+        base_cut_edited(&state->cut, item->from, base_span_make(waiting->bytes, waiting->n));
     if (entry->text.p == NULL || (!entry->deletion && !read_targets(state, entry))) {
         state->no_memory = true;
         return;

@@ -408,6 +408,11 @@ static void provenances(void)
           BUNDLE(O1 "," PROVENANCE("a", TO("Observation/1"))), "before it: it comes at the end");
     gives(BUNDLE(PROVENANCE("a", TO("Observation\\/1")) "," O1 "," O2),
           BUNDLE(O1 "," PROVENANCE("a", TO("Observation\\/1"))), "with escapes");
+    gives(BUNDLE("{\"X\":" O2 ",\"resource\":{\"resourceType\":\"Provenance\",\"target\":[" TO(
+              "Observation/1") "]},\"y\":0,\"search\":{\"mode\":\"include\"},\"z\":[]}," O1),
+          BUNDLE(O1 ",{\"resource\":{\"resourceType\":\"Provenance\",\"target\":[" TO(
+              "Observation/1") "]},\"search\":{\"mode\":\"include\"}}"),
+          "without members that no entry has");
     gives(BUNDLE(O1 "," PROVENANCE("b", TO("Observation/2"))), BUNDLE(O1), "of what is not here");
     gives(BUNDLE(O1 "," O2 "," PROVENANCE("b", TO("Observation/2"))), BUNDLE(O1),
           "of what was taken out");
