@@ -264,8 +264,11 @@ static fhir_bundle_event_t close_sketch(fhir_bundle_t *bundle)
     if (text.p == NULL) {
         return fail(bundle, BASE_ANSWER_TOO_LARGE);
     }
-    reason = fhir_resource_read(text, bundle->_defs, bundle->_lookup, bundle->_ctx,
-                                bundle->_hashes + half, half, &level->facts);
+    fhir_resource_start(&bundle->_resource, bundle->_defs, bundle->_lookup, bundle->_ctx,
+                        fhir_type_find(bundle->_defs, fhir_text_span(&level->_sketch.type_name)),
+                        bundle->_hashes + half, half);
+    (void) fhir_resource_feed(&bundle->_resource, text);
+    reason = fhir_resource_end(&bundle->_resource, &level->facts);
     if (reason != BASE_OK) {
         return fail(bundle, reason);
     }

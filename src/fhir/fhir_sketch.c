@@ -111,6 +111,9 @@ static void take_string(fhir_sketch_t *sketch, const base_json_t *json)
         sketch->_long = false;
     }
     sketch->_in_token = !json->last;
+    if (sketch->_is_type) {
+        fhir_text_add(&sketch->type_name, json->text);
+    }
     sketch->_string_n = sketch->_long ? sketch->_string_n : sketch->_string_n + json->text.n;
     if (!sketch->_long && sketch->_string_n > FHIR_VALUE_MAX) {
         give_up(sketch);
@@ -143,6 +146,15 @@ static void keep_name(fhir_sketch_t *sketch, base_span_t part)
     }
 }
 
+static void name_done(fhir_sketch_t *sketch, base_json_t *json, base_span_t name)
+{
+    sketch->_is_type = sketch->_depth == 1 && base_span_is(name, "resourceType");
+    if (sketch->skips && sketch->_depth == 1 && base_span_is(name, "contained")) {
+        base_json_skip(json);
+        fhir_sketch_null(sketch);
+    }
+}
+
 static void take_key(fhir_sketch_t *sketch, base_json_t *json)
 {
     if (!sketch->_in_token) {
@@ -155,11 +167,7 @@ static void take_key(fhir_sketch_t *sketch, base_json_t *json)
     add_text(sketch, json->text);
     if (json->last) {
         add(sketch, BASE_SPAN("\":"));
-    }
-    if (json->last && sketch->skips && sketch->_depth == 1 &&
-        base_span_is(base_span_make(sketch->_name, sketch->_name_n), "contained")) {
-        base_json_skip(json);
-        fhir_sketch_null(sketch);
+        name_done(sketch, json, base_span_make(sketch->_name, sketch->_name_n));
     }
 }
 
@@ -175,6 +183,7 @@ static void take_open(fhir_sketch_t *sketch, unsigned char bracket)
     begin_value(sketch);
     add_byte(sketch, bracket);
     sketch->_depth++;
+    sketch->_is_type = false;
 }
 
 static bool take_close(fhir_sketch_t *sketch, unsigned char bracket)
