@@ -503,6 +503,207 @@ static void pages(void)
           "no total");
 }
 
+/* What an attacker who can write resources, or a broken server, might try. */
+static void hostile(void)
+{
+    static char deep[4096], wide[200000];
+    size_t i, n;
+
+    token("patient/Observation.s");
+    (void) stage_line(&stage, "GET /Observation");
+    answers(
+        BASE_ANSWER_BROKEN, 200, JSON,
+        "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"type\":\"history\",\"entry\":[" O1
+        "]}",
+        "type twice");
+    answers(BASE_ANSWER_UNEXPECTED, 200, JSON,
+            "{\"resourceType\":\"Bundle\",\"type\":\"collection\",\"entry\":[" O1 "]}",
+            "another type");
+    answers(BASE_ANSWER_UNEXPECTED, 200, JSON,
+            "{\"entry\":[" O1 "],\"type\":\"collection\",\"resourceType\":\"Bundle\"}",
+            "another type, said last");
+    answers(BASE_ANSWER_UNEXPECTED, 200, JSON,
+            "{\"resourceType\":\"Bundle\",\"Type\":\"searchset\",\"entry\":[" O1 "]}",
+            "a type by another spelling");
+    answers(BASE_ANSWER_UNEXPECTED, 200, JSON,
+            "{\"ResourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[" O1 "]}",
+            "a resourceType by another spelling");
+    answers(BASE_ANSWER_UNEXPECTED, 200, JSON,
+            "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":{\"resource\":" O1 "}}",
+            "an entry that is no list");
+    answers(BASE_ANSWER_BROKEN, 200, JSON,
+            BUNDLE("{\"resource\":{\"resourceType\":\"Observation\",\"subject\":{\"reference\":"
+                   "\"Patient/p2\"},\"resourceType\":\"Observation\"}}"),
+            "resourceType twice inside");
+    gives(
+        BUNDLE(
+            "{\"resource\":{\"resourceType\":\"Observation\",\"Subject\":{\"reference\":\"Patient/"
+            "p1\"},\"subject\":{\"reference\":\"Patient/p2\"}}}"),
+        BUNDLE(""), "a subject by another spelling is none");
+    gives(BUNDLE("{\"resource\":{\"resourceType\":\"Observation\",\"contained\":[{\"resourceType\":"
+                 "\"Observation\",\"subject\":{\"reference\":\"Patient/p1\"}}]}}," O1),
+          BUNDLE(O1), "the own patient's inside of another's (D12)");
+    gives(BUNDLE("{\"resource\":{\"contained\":[{\"subject\":{\"reference\":\"Patient/"
+                 "p1\"}}],\"id\":\"1\","
+                 "\"resourceType\":\"Observation\"}}," O1M),
+          BUNDLE(O1M), "the same with the type last");
+    gives(BUNDLE("{\"search\":{\"mode\":\"match\",\"Mode\":\"include\"},\"RESOURCE\":" O1 "}"),
+          BUNDLE(""), "a resource by another spelling is none");
+    gives(BUNDLE("{\"search\":{\"mode\":\"outcome\"},\"resource\":{\"id\":\"p2\",\"resourceType\":"
+                 "\"Observation\"}}"),
+          BUNDLE(""), "a late type as an outcome");
+    gives(BUNDLE("{\"search\":{\"mode\":\"MATCH\"},\"resource\":{\"resourceType\":\"Observation\","
+                 "\"subject\":{\"reference\":\"Patient/p1\"}}}"),
+          BUNDLE(""), "a mode that there is not");
+    /* brackets up to the scanner's depth, and beyond */
+    for (n = 0; n < 2; n++) {
+        char *to =
+            deep + sprintf(deep, "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":["
+                                 "{\"resource\":{\"resourceType\":\"Observation\",\"x\":");
+        size_t levels = n == 0 ? 60 : 61;
+
+        for (i = 0; i < levels; i++) {
+            *to++ = '[';
+        }
+        for (i = 0; i < levels; i++) {
+            *to++ = ']';
+        }
+        (void) strcpy(to, "}}]}");
+        answers(n == 0 ? BASE_OK : BASE_ANSWER_BROKEN, 200, JSON, deep,
+                n == 0 ? "as deep as may be" : "deeper");
+    }
+    /* a Bundle in a Bundle in a Bundle */
+    token("patient/Observation.rs patient/Patient.rs");
+    (void) stage_line(&stage, "GET /Patient/p1/$everything");
+    n = 0;
+    for (i = 0; i < 6; i++) {
+        n += (size_t) sprintf(
+            wide + n,
+            "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[%s{\"resource\":",
+            O2 ",");
+    }
+    n += (size_t) sprintf(
+        wide + n, "{\"resourceType\":\"Observation\",\"subject\":{\"reference\":\"Patient/p1\"}}");
+    for (i = 0; i < 6; i++) {
+        n += (size_t) sprintf(wide + n, "}]}");
+    }
+    gives(wide,
+          BUNDLE("{\"resource\":" BUNDLE(
+              "{\"resource\":" BUNDLE("{\"resource\":" BUNDLE("") "}") "}") "}"),
+          "Bundles inside of each other: what lies too deep goes");
+    /* thousands of entries to cut, and one to keep */
+    n = (size_t) sprintf(wide, "{\"entry\":[");
+    for (i = 0; i < 1500; i++) {
+        n += (size_t) sprintf(wide + n, "%s,", i % 2 == 0 ? O2 : "null");
+    }
+    (void) sprintf(wide + n, "%s],\"resourceType\":\"Bundle\",\"type\":\"searchset\"}", O1);
+    answers(BASE_OK, 200, JSON, wide, "much to cut before the type is known");
+}
+
+static unsigned chance(unsigned of)
+{
+    static uint32_t state = 20240517;
+
+    state = state * 1664525u + 1013904223u;
+    return (state >> 16) % of;
+}
+
+/* Spaces, as a server that indents writes them. */
+static const char *space(void)
+{
+    static const char *const spaces[] = {"", "", "", " ", "\n  ", "\t"};
+
+    return spaces[chance(6)];
+}
+
+/* Any Bundle of these: what jansson reads of what is let through is what it reads of the Bundle without the others. */
+static void property(void)
+{
+    static const struct {
+        const char *text;
+        bool kept;
+    } items[] = {
+        {O1, true},
+        {O1M, true},
+        {O2, false},
+        {OPERF, false},
+        {P1, false},
+        {"null", false},
+        {"[1.50,{\"resource\":{}}]", false},
+        {OUTCOME, true},
+        {FAKE_OUTCOME, false},
+        {"{\"search\":{\"mode\":\"include\"},\"resource\":{\"resourceType\":\"Patient\",\"id\":"
+         "\"p1\"}}",
+         true},
+        {"{\"search\":{\"mode\":\"include\"},\"resource\":{\"id\":\"p2\",\"resourceType\":"
+         "\"Patient\"}}",
+         false},
+        {"{\"fullUrl\":\"Observation/1\"}", false},
+        {"{\"resource\":{\"resourceType\":\"Observation\",\"value\":1.50,\"subject\":{"
+         "\"reference\":"
+         "\"Patient\\/p1\"}}}",
+         true},
+    };
+    static const char *const outer[] = {"\"resourceType\":\"Bundle\"", "\"type\":\"searchset\"",
+                                        "\"id\":\"x\""};
+    char body[8192], expected[8192];
+    unsigned round, wrong = 0, kept_n = 0;
+
+    token("patient/Observation.s patient/Patient.r");
+    is_int(stage_line(&stage, "GET /Observation?_include=Observation:subject"), SMART_SEND,
+           "a search with includes");
+    for (round = 0; round < 3000; round++) {
+        unsigned first = chance(3), at = chance(4), i, n = chance(7), shown;
+        size_t b = 0, e = 0;
+        bool any = false;
+        char *out;
+        json_t *got, *want;
+
+        for (i = 0; i < 4; i++) {
+            const char *comma = i == 0 ? "{" : ",";
+
+            if (i == at) {
+                b += (size_t) sprintf(body + b, "%s%s\"entry\"%s:%s[", comma, space(), space(),
+                                      space());
+                e += (size_t) sprintf(expected + e, "%s\"entry\":[", comma);
+                for (unsigned j = 0; j < n; j++) {
+                    unsigned item = chance(sizeof(items) / sizeof(items[0]));
+
+                    b += (size_t) sprintf(body + b, "%s%s%s%s", j > 0 ? "," : "", space(),
+                                          items[item].text, space());
+                    if (items[item].kept) {
+                        e += (size_t) sprintf(expected + e, "%s%s", any ? "," : "",
+                                              items[item].text);
+                        any = true;
+                        kept_n++;
+                    }
+                }
+                b += (size_t) sprintf(body + b, "]%s", space());
+                e += (size_t) sprintf(expected + e, "]");
+                continue;
+            }
+            b += (size_t) sprintf(body + b, "%s%s%s", comma, outer[first % 3], space());
+            e += (size_t) sprintf(expected + e, "%s%s", comma, outer[first % 3]);
+            first++;
+        }
+        (void) sprintf(body + b, "}");
+        (void) sprintf(expected + e, "}");
+        (void) stage_shows(&stage, 200, JSON, body, chance((unsigned) b), &shown, &out);
+        got = out == NULL ? NULL : json_loads(out, JSON_REJECT_DUPLICATES, NULL);
+        want = json_loads(expected, JSON_REJECT_DUPLICATES, NULL);
+        if (got == NULL || !json_equal(got, want)) {
+            if (wrong++ == 0) {
+                printf("# %s\n# gives %s\n# not   %s\n", body, out == NULL ? "" : out, expected);
+            }
+        }
+        json_decref(got);
+        json_decref(want);
+        free(out);
+    }
+    is_int(wrong, 0, "3000 random Bundles: exactly what is covered");
+    ok(kept_n > 2000, "with %u entries that were kept", kept_n);
+}
+
 static void joined(void)
 {
     smart_verdict_t verdict, more;
@@ -551,6 +752,8 @@ int main(void)
     histories();
     suppressed();
     pages();
+    hostile();
+    property();
     joined();
     stage_close(&stage);
     UNIT_END();
