@@ -128,28 +128,6 @@ static fhir_bundle_event_t wrong(fhir_bundle_t *bundle, base_json_event_t event)
     return pass(bundle, event);
 }
 
-static void url_begin(fhir_url_t *url)
-{
-    url->said = url->unknown = false;
-    url->n = 0;
-}
-
-static void url_set(fhir_url_t *url, base_span_t text, bool too_long)
-{
-    url->said = true;
-    url->unknown = too_long || text.n > sizeof(url->bytes);
-    url->n = url->unknown ? 0 : text.n;
-    if (url->n > 0) {
-        memcpy(url->bytes, text.p, text.n);
-    }
-}
-
-base_span_t fhir_url_span(const fhir_url_t *url)
-{
-    return url->said && !url->unknown ? base_span_make(url->bytes, url->n)
-                                      : base_span_make(NULL, 0);
-}
-
 static void text_set(fhir_text_t *text, base_span_t value, bool too_long)
 {
     memset(text, 0, sizeof(*text));
@@ -163,8 +141,8 @@ static void text_set(fhir_text_t *text, base_span_t value, bool too_long)
 static void item_begin(fhir_item_place_t *item, uint64_t from)
 {
     memset(item, 0, offsetof(fhir_item_place_t, full_url));
-    url_begin(&item->full_url);
-    url_begin(&item->url);
+    fhir_url_begin(&item->full_url);
+    fhir_url_begin(&item->url);
     item->member_n = 0;
     item->from = from;
 }
@@ -380,7 +358,7 @@ static fhir_bundle_event_t text_done(fhir_bundle_t *bundle, base_span_t text)
     case FHIR_MEMBER_STATUS:
         return status_read(bundle, text);
     case FHIR_MEMBER_FULL_URL:
-        url_set(&level->item.full_url, text, is_long);
+        fhir_url_set(&level->item.full_url, text, is_long);
         return say_url(bundle, text);
     case FHIR_MEMBER_LOCATION:
         return say_url(bundle, text);
@@ -388,7 +366,7 @@ static fhir_bundle_event_t text_done(fhir_bundle_t *bundle, base_span_t text)
         if (frame_of(bundle)->kind == K_LINK) {
             return link_url(bundle, text);
         }
-        url_set(&level->item.url, text, is_long);
+        fhir_url_set(&level->item.url, text, is_long);
         break;
     default:
         break;

@@ -14,11 +14,11 @@
 #define FHIR_BUNDLE_H
 
 #include "fhir/fhir_sketch.h"
+#include "fhir/fhir_url.h"
 
 #define FHIR_BUNDLE_LEVELS                                                                         \
     4 /* resources inside of each other that are walked into; deeper ones have no type */
 #define FHIR_BUNDLE_MEMBERS  24 /* of an entry; with more it is `wrong` */
-#define FHIR_BUNDLE_URL_MAX  ((size_t) 1024)
 #define FHIR_BUNDLE_LINK_MAX ((size_t) 16384)
 
 typedef enum {
@@ -66,14 +66,6 @@ typedef struct {
     uint64_t value; /* the first byte of its value */
     uint64_t to;
 } fhir_bundle_member_t;
-
-/* An URL of up to FHIR_BUNDLE_URL_MAX bytes. */
-typedef struct {
-    bool said;
-    bool unknown; /* no string, or longer */
-    size_t n;
-    unsigned char bytes[FHIR_BUNDLE_URL_MAX];
-} fhir_url_t;
 
 /* Where a string stands: from its first quote up to behind its last. */
 typedef struct {
@@ -199,8 +191,5 @@ void fhir_bundle_enter(fhir_bundle_t *bundle, unsigned enter);
 
 /* Says that no more comes. BASE_OK after a whole resource. */
 base_reason_t fhir_bundle_finish(fhir_bundle_t *bundle);
-
-/* Absent where nothing was said, or too much. */
-base_span_t fhir_url_span(const fhir_url_t *url);
 
 #endif

@@ -13,7 +13,7 @@
 /* Members that begin with an underscore are its own. Zeroed before the first use; its memory is kept from one resource to the next. */
 typedef struct {
     fhir_text_t type_name; /* resourceType, once it came */
-    bool skips; /* `contained` is skipped: nobody else wants its events */
+    bool skips;            /* `contained` is skipped: nobody else wants its events */
     base_arena_t *_arena;
     unsigned char *_p;
     size_t _n;
@@ -25,8 +25,8 @@ typedef struct {
     bool _comma;
     bool _in_token;
     bool _is_type; /* the string being read is resourceType */
-    bool _long;   /* the string is longer than is kept */
-    bool _failed; /* no memory, or more than `max` bytes */
+    bool _long;    /* the string is longer than is kept */
+    bool _failed;  /* no memory, or more than `max` bytes */
     unsigned char _name[16];
     size_t _name_n;
 } fhir_sketch_t;
