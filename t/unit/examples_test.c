@@ -115,20 +115,61 @@ static smart_step_t ask(stage_t *s, const json_t *example, const char *path, con
     return stage_play(s, &message, body);
 }
 
-/* What the client would see: the reason, and the status. */
-static base_reason_t see(stage_t *s, const json_t *example, unsigned *status)
+/* What the client would see: the reason, the status and the body (to be freed). */
+static base_reason_t see(stage_t *s, const json_t *example, unsigned *status, char **out)
 {
     const json_t *answer = json_object_get(example, "upstreamResponse");
     base_reason_t reason = smart_judge_verdict(&s->judge)->reason;
     char *body = body_of(answer);
 
+    *out = NULL;
     *status = base_reason_info(reason)->status;
     if (s->step == SMART_SEND && answer != NULL) {
-        reason = stage_answer(s, (unsigned) json_integer_value(json_object_get(answer, "status")),
-                              "application/fhir+json", body, status);
+        reason = stage_shows(s, (unsigned) json_integer_value(json_object_get(answer, "status")),
+                             "application/fhir+json", body, 0, status, out);
     }
     free(body);
     return reason;
+}
+
+/* Whether an entry of what the client sees is that resource: "Observation/1". */
+static bool shows(const json_t *bundle, const char *reference)
+{
+    const json_t *entry;
+    size_t i;
+    char text[256];
+
+    json_array_foreach(json_object_get(bundle, "entry"), i, entry)
+    {
+        const json_t *resource = json_object_get(entry, "resource");
+
+        (void) snprintf(text, sizeof(text), "%s/%s", member(resource, "resourceType"),
+                        member(resource, "id"));
+        if (strcmp(text, reference) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void entries(const json_t *expect, const char *out, const char *name)
+{
+    static const struct {
+        const char *list;
+        bool shown;
+    } lists[] = {{"keepEntries", true}, {"dropEntries", false}};
+    json_t *bundle = out == NULL ? NULL : json_loads(out, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *one;
+    size_t i, l;
+
+    for (l = 0; l < 2; l++) {
+        json_array_foreach(json_object_get(expect, lists[l].list), i, one)
+        {
+            ok(bundle != NULL && shows(bundle, json_string_value(one)) == lists[l].shown,
+               "%s: %s %s", name, json_string_value(one), lists[l].shown ? "stays" : "goes");
+        }
+    }
+    json_decref(bundle);
 }
 
 /* Decoded, as the examples write it. */
@@ -172,15 +213,18 @@ static void play(const char *name, today_t today, const char *reason_name)
     char *body = body_of(json_object_get(example, "request"));
     unsigned status = 0;
     base_reason_t reason;
+    char *out;
 
     stage_open(&s);
     set_token(&s, example);
     (void) ask(&s, example, member(json_object_get(example, "request"), "path"), body);
-    reason = see(&s, example, &status);
+    reason = see(&s, example, &status, &out);
     is_str(base_reason_info(reason)->name, reason_name, "%s", name);
     if (today == AS_EXPECTED && example != NULL) {
         as_expected(&s, expect, name, reason != BASE_OK, status);
+        entries(expect, out, name);
     }
+    free(out);
     stage_close(&s);
     free(body);
     json_decref(example);
@@ -192,12 +236,14 @@ static void alternatives(void)
     json_t *example = load("28-performer-membership");
     stage_t s;
     unsigned status;
+    char *out;
 
     stage_open(&s);
     (void) stage_policy(&s, "membership strict");
     set_token(&s, example);
     (void) ask(&s, example, member(json_object_get(example, "request"), "path"), NULL);
-    is_int(see(&s, example, &status), BASE_NOT_FOUND, "28, membership strict");
+    is_int(see(&s, example, &status, &out), BASE_NOT_FOUND, "28, membership strict");
+    free(out);
     stage_close(&s);
     json_decref(example);
 
