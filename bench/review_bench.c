@@ -1,11 +1,11 @@
 /*
  * What checking an answer costs: smart_review over a searchset of 500 Observations (1 MB), and over one Observation (2 KB), in MB of
- * answer for a second of CPU on one core, and as a multiple of copying it (memcpy).
+ * the answer for a second of CPU on one core, and as a multiple of copying it (memcpy).
  *
  *     cc -O2 -std=c11 -Isrc -It/unit -o build/review_bench bench/review_bench.c \
  *         src/{smart,fhir,base}/[a-z]*.c -ljansson && build/review_bench
  *
- * One argument N: N reviews of the first kind and nothing else, for callgrind. Medians of interleaved batches; the machine's phase moves all
+ * Two arguments, N and the number of a row: N reviews of that and nothing else, for callgrind. Medians of interleaved batches; the machine's phase moves all
  * columns together, so the ratios are what to quote.
  */
 
@@ -25,33 +25,55 @@
 
 /* A laboratory result as US Core has it, some 2 KB. */
 #define OBSERVATION                                                                                \
-    "{\"resourceType\":\"Observation\",\"id\":\"%u\",\"meta\":{\"versionId\":\"1\",\"lastUpdated\":" \
-    "\"2024-05-17T09:31:42.113+00:00\",\"source\":\"#Xb3fhM0v1uT2sYwq\",\"profile\":[\"http://hl7.org/fhir/us/" \
-    "core/StructureDefinition/us-core-observation-lab\"]},\"text\":{\"status\":\"generated\",\"div\":\"<div " \
-    "xmlns=\\\"http://www.w3.org/1999/xhtml\\\"><p><b>Generated Narrative</b></p><p><b>status</b>: final</p>" \
-    "<p><b>category</b>: Laboratory</p><p><b>code</b>: Glucose [Mass/volume] in Blood</p></div>\"}," \
-    "\"identifier\":[{\"use\":\"official\",\"system\":\"http://www.bmc.nl/zorgportal/identifiers/observations\"," \
-    "\"value\":\"6323-%u\"}],\"status\":\"final\",\"category\":[{\"coding\":[{\"system\":\"http://terminology.hl7." \
-    "org/CodeSystem/observation-category\",\"code\":\"laboratory\",\"display\":\"Laboratory\"}],\"text\":" \
-    "\"Laboratory\"}],\"code\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"2339-0\",\"display\":" \
-    "\"Glucose [Mass/volume] in Blood\"},{\"system\":\"http://snomed.info/sct\",\"code\":\"33747003\",\"display\":" \
-    "\"Glucose measurement, blood\"}],\"text\":\"Glucose\"},\"subject\":{\"reference\":\"Patient/%s\"," \
-    "\"display\":\"P. van de Heuvel\"},\"encounter\":{\"reference\":\"Encounter/e%u\"},\"effectiveDateTime\":" \
-    "\"2024-05-17T08:30:00+01:00\",\"issued\":\"2024-05-17T09:30:10.000+01:00\",\"performer\":[{\"reference\":" \
+    "{\"resourceType\":\"Observation\",\"id\":\"%u\",\"meta\":{\"versionId\":\"1\","               \
+    "\"lastUpdated\":"                                                                             \
+    "\"2024-05-17T09:31:42.113+00:00\",\"source\":\"#Xb3fhM0v1uT2sYwq\",\"profile\":[\"http://"    \
+    "hl7.org/fhir/us/"                                                                             \
+    "core/StructureDefinition/"                                                                    \
+    "us-core-observation-lab\"]},\"text\":{\"status\":\"generated\",\"div\":\"<div "               \
+    "xmlns=\\\"http://www.w3.org/1999/xhtml\\\"><p><b>Generated "                                  \
+    "Narrative</b></p><p><b>status</b>: final</p>"                                                 \
+    "<p><b>category</b>: Laboratory</p><p><b>code</b>: Glucose [Mass/volume] in "                  \
+    "Blood</p></div>\"},"                                                                          \
+    "\"identifier\":[{\"use\":\"official\",\"system\":\"http://www.bmc.nl/zorgportal/identifiers/" \
+    "observations\","                                                                              \
+    "\"value\":\"6323-%u\"}],\"status\":\"final\",\"category\":[{\"coding\":[{\"system\":\"http:/" \
+    "/terminology.hl7."                                                                            \
+    "org/CodeSystem/"                                                                              \
+    "observation-category\",\"code\":\"laboratory\",\"display\":\"Laboratory\"}],\"text\":"        \
+    "\"Laboratory\"}],\"code\":{\"coding\":[{\"system\":\"http://"                                 \
+    "loinc.org\",\"code\":\"2339-0\",\"display\":"                                                 \
+    "\"Glucose [Mass/volume] in "                                                                  \
+    "Blood\"},{\"system\":\"http://snomed.info/sct\",\"code\":\"33747003\",\"display\":"           \
+    "\"Glucose measurement, "                                                                      \
+    "blood\"}],\"text\":\"Glucose\"},\"subject\":{\"reference\":\"Patient/%s\","                   \
+    "\"display\":\"P. van de "                                                                     \
+    "Heuvel\"},\"encounter\":{\"reference\":\"Encounter/e%u\"},\"effectiveDateTime\":"             \
+    "\"2024-05-17T08:30:00+01:00\",\"issued\":\"2024-05-17T09:30:10.000+01:00\",\"performer\":[{"  \
+    "\"reference\":"                                                                               \
     "\"Practitioner/f005\",\"display\":\"A. Langeveld\"},{\"reference\":\"Organization/lab-7\"}]," \
-    "\"valueQuantity\":{\"value\":6.30,\"unit\":\"mmol/l\",\"system\":\"http://unitsofmeasure.org\",\"code\":" \
-    "\"mmol/L\"},\"interpretation\":[{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-" \
-    "ObservationInterpretation\",\"code\":\"H\",\"display\":\"High\"}]}],\"note\":[{\"text\":\"Sample slightly " \
-    "haemolysed; repeat within a week if it persists.\"}],\"specimen\":{\"reference\":\"Specimen/s%u\"}," \
-    "\"referenceRange\":[{\"low\":{\"value\":3.1,\"unit\":\"mmol/l\",\"system\":\"http://unitsofmeasure.org\"," \
-    "\"code\":\"mmol/L\"},\"high\":{\"value\":6.2,\"unit\":\"mmol/l\",\"system\":\"http://unitsofmeasure.org\"," \
+    "\"valueQuantity\":{\"value\":6.30,\"unit\":\"mmol/l\",\"system\":\"http://"                   \
+    "unitsofmeasure.org\",\"code\":"                                                               \
+    "\"mmol/L\"},\"interpretation\":[{\"coding\":[{\"system\":\"http://terminology.hl7.org/"       \
+    "CodeSystem/v3-"                                                                               \
+    "ObservationInterpretation\",\"code\":\"H\",\"display\":\"High\"}]}],\"note\":[{\"text\":"     \
+    "\"Sample slightly "                                                                           \
+    "haemolysed; repeat within a week if it "                                                      \
+    "persists.\"}],\"specimen\":{\"reference\":\"Specimen/s%u\"},"                                 \
+    "\"referenceRange\":[{\"low\":{\"value\":3.1,\"unit\":\"mmol/l\",\"system\":\"http://"         \
+    "unitsofmeasure.org\","                                                                        \
+    "\"code\":\"mmol/L\"},\"high\":{\"value\":6.2,\"unit\":\"mmol/l\",\"system\":\"http://"        \
+    "unitsofmeasure.org\","                                                                        \
     "\"code\":\"mmol/L\"}}]}"
 
 /* The same with sorted names, as servers write it that keep JSON in columns: the type comes after what is watched. */
 #define SORTED                                                                                     \
-    "{\"category\":[{\"coding\":[{\"code\":\"laboratory\",\"display\":\"Laboratory\",\"system\":\"http://" \
-    "terminology.hl7.org/CodeSystem/observation-category\"}]}],\"id\":\"%u\",\"note\":[{\"text\":\"Sample slightly " \
-    "haemolysed %u; repeat within a week if it persists.\"}],\"subject\":{\"reference\":\"Patient/%s\"},\"code\":{" \
+    "{\"category\":[{\"coding\":[{\"code\":\"laboratory\",\"display\":\"Laboratory\",\"system\":"  \
+    "\"http://"                                                                                    \
+    "terminology.hl7.org/CodeSystem/"                                                              \
+    "observation-category\"}]}],\"id\":\"%u\",\"note\":[{\"text\":\"Sample slightly "              \
+    "haemolysed %u; repeat within a week if it "                                                   \
+    "persists.\"}],\"subject\":{\"reference\":\"Patient/%s\"},\"code\":{"                          \
     "\"text\":\"%u %u\"},\"resourceType\":\"Observation\"}"
 
 typedef struct {
@@ -101,7 +123,8 @@ static void make_body(subject_t *s)
                               "fhir/Observation?patient=p1\"}],\"entry\":[",
                               ENTRIES);
         for (i = 1; i <= ENTRIES; i++) {
-            n += (size_t) snprintf(to + n, room - n, "%s{\"fullUrl\":\"http://up/fhir/Observation/%u\",\"resource\":",
+            n += (size_t) snprintf(to + n, room - n,
+                                   "%s{\"fullUrl\":\"http://up/fhir/Observation/%u\",\"resource\":",
                                    i > 1 ? "," : "", i);
             n += resource(to + n, room - n, s, i);
             n += (size_t) snprintf(to + n, room - n, ",\"search\":{\"mode\":\"match\"}}");
@@ -157,7 +180,8 @@ static uint64_t review(const subject_t *s)
     while (reason == BASE_OK && base_splice_taken(&splice) < s->n) {
         in = base_span_make(s->body + fed, s->n - fed < CHUNK ? s->n - fed : CHUNK);
         fed += in.n;
-        reason = in.n == 0 ? smart_review_end(&one, &splice) : smart_review_feed(&one, &in, &splice);
+        reason =
+            in.n == 0 ? smart_review_end(&one, &splice) : smart_review_feed(&one, &in, &splice);
         fed -= in.n;
         while ((op = base_splice_next(&splice)) != BASE_SPLICE_WAIT) {
             passed += op == BASE_SPLICE_COPY ? splice.n : 0;
@@ -226,11 +250,14 @@ int main(int argc, char **argv)
     static subject_t subjects[] = {
         {"500, compartment", "patient/Observation.rs", "/Observation", OBSERVATION, .foreign = 0},
         {"500, category",
-         "patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory",
+         "patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/"
+         "observation-category|laboratory",
          "/Observation", OBSERVATION, .foreign = 0},
-        {"500, each second cut out", "patient/Observation.rs", "/Observation", OBSERVATION, .foreign = 2},
+        {"500, each second cut out", "patient/Observation.rs", "/Observation", OBSERVATION,
+         .foreign = 2},
         {"500, type last", "patient/Observation.rs", "/Observation", SORTED, .foreign = 0},
-        {"one, compartment", "patient/Observation.rs", "/Observation/1", OBSERVATION, .single = true},
+        {"one, compartment", "patient/Observation.rs", "/Observation/1", OBSERVATION,
+         .single = true},
     };
 
     smart_policy_default(&policy);
@@ -238,10 +265,13 @@ int main(int argc, char **argv)
         prepare(&subjects[i]);
     }
     if (argc > 1) {
+        size_t which =
+            argc > 2 ? strtoul(argv[2], NULL, 10) % (sizeof(subjects) / sizeof(subjects[0])) : 0;
+
         for (long i = strtol(argv[1], NULL, 10); i > 0; i--) {
-            (void) review(&subjects[0]);
+            (void) review(&subjects[which]);
         }
-        (void) printf("%zu bytes each\n", subjects[0].n);
+        (void) printf("%s: %zu bytes each\n", subjects[which].name, subjects[which].n);
         return 0;
     }
     (void) printf("%-38s %9s %8s %8s %7s\n", "answer", "bytes", "MB/s", "best", "memcpy");

@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /* States between tokens first; S_STRING and above are inside one, or the end of everything. */
 enum {
     S_VALUE,
@@ -217,9 +221,32 @@ static inline uint64_t special_bytes(uint64_t w)
     return (w | ((quote - ONES) & ~quote) | ((slash - ONES) & ~slash) | (w - ONES * 0x20)) & HIGHS;
 }
 
+#ifdef __SSE2__
+/* Sixteen bytes: a bit for each that does not simply belong to a string. Signed, controls and 80..FF are less than a space. */
+static inline unsigned special_mask(const unsigned char *p)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *) (const void *) p);
+    __m128i special = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                   _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+
+    special = _mm_or_si128(special, _mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')));
+    return (unsigned) _mm_movemask_epi8(special);
+}
+#endif
+
 /* The first byte that does not simply belong to a string, or the end. */
 static inline const unsigned char *plain_end(const unsigned char *p, const unsigned char *end)
 {
+#ifdef __SSE2__
+    while (end - p >= 16) {
+        unsigned mask = special_mask(p);
+
+        if (mask != 0) {
+            return p + __builtin_ctz(mask);
+        }
+        p += 16;
+    }
+#endif
     while (end - p >= 8) {
         uint64_t special = special_bytes(base_word_load8(p));
 

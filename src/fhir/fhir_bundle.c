@@ -752,7 +752,16 @@ void fhir_bundle_start(fhir_bundle_t *bundle, unsigned enter, const fhir_definit
                        fhir_lens_lookup_pt lookup, void *ctx, base_arena_t *arena, uint64_t *hashes,
                        size_t hashes_max, size_t sketch_max)
 {
-    memset(bundle, 0, sizeof(*bundle));
+    size_t i;
+
+    /* The rest of a level begins with its resource. */
+    memset(bundle, 0, offsetof(fhir_bundle_t, level));
+    memset(&bundle->level_n, 0,
+           offsetof(fhir_bundle_t, _resource) - offsetof(fhir_bundle_t, level_n));
+    memset(&bundle->_defs, 0, offsetof(fhir_bundle_t, _text) - offsetof(fhir_bundle_t, _defs));
+    for (i = 0; i < FHIR_BUNDLE_LEVELS; i++) {
+        memset(&bundle->level[i]._sketch, 0, sizeof(bundle->level[i]._sketch));
+    }
     bundle->level[0].enter = enter;
     bundle->_defs = defs;
     bundle->_lookup = lookup;

@@ -67,10 +67,18 @@ static void add_escaped(fhir_sketch_t *sketch, unsigned char c)
     add(sketch, base_span_make(unit, sizeof(unit)));
 }
 
+#define ESCAPED_MAX                                                                                \
+    4 /* bytes that the scanner makes of an escape; a longer part stands in the input as it is */
+
 /* Decoded bytes, written so that they are read as they are. */
 static void add_text(fhir_sketch_t *sketch, base_span_t text)
 {
     size_t from = 0, i;
+
+    if (text.n > ESCAPED_MAX) {
+        add(sketch, text);
+        return;
+    }
 
     for (i = 0; i < text.n; i++) {
         if (text.p[i] < 0x20 || text.p[i] == '"' || text.p[i] == '\\') {

@@ -156,13 +156,14 @@ static void note_checks(smart_review_state_t *state)
 
 static smart_review_step_t start_stream(smart_review_t *review, bool bodiless)
 {
-    smart_review_state_t *state = base_arena_alloc(review->_arena, sizeof(*state));
+    smart_review_state_t *state = base_arena_scratch(review->_arena, 1, sizeof(*state));
     unsigned enter;
 
     review->_state = state;
     if (state == NULL) {
         return replace(review, BASE_NO_MEMORY);
     }
+    memset(state, 0, offsetof(smart_review_state_t, bundle));
     state->review = review;
     state->bodiless = review->bodiless = bodiless;
     base_cut_init(&state->cut, review->_arena, EDITS_MAX);

@@ -58,7 +58,6 @@ typedef struct {
 
 struct smart_review_state_s {
     smart_review_t *review;
-    fhir_bundle_t bundle;
     base_cut_t cut;
     smart_review_level_t level[FHIR_BUNDLE_LEVELS];
     unsigned home; /* level of the Bundles that were asked for: 1 inside of a batch's answer */
@@ -78,6 +77,7 @@ struct smart_review_state_s {
     bool bodiless; /* the whole body goes */
     bool root_closed;
     bool ended;
+    fhir_bundle_t bundle; /* last: it begins itself */
 };
 
 typedef struct smart_review_state_s smart_review_state_t;
