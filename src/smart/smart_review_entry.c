@@ -165,32 +165,77 @@ static bool is_undecided(const smart_review_state_t *state, unsigned at, const s
            (is_mixed(check) || (check->includes && mode_is(item, "include")));
 }
 
-static const fhir_type_t *type_of_request(const smart_review_state_t *state,
-                                          const fhir_item_place_t *item)
+/* Below one of the names that this server goes by. */
+static bool is_here(const smart_review_state_t *state, unsigned at,
+                    const fhir_reference_t *reference)
 {
-    fhir_reference_t reference;
+    const smart_base_t *base = smart_grants_base(state->level[at].check[0]->grants);
+    const smart_link_bases_t *bases = &state->review->_head.bases;
 
-    fhir_reference_parse(fhir_url_span(&item->url), &reference);
-    return reference.kind == FHIR_REFERENCE_RELATIVE
-               ? fhir_type_find(state->review->_policy->definitions, reference.type)
-               : NULL;
+    return fhir_reference_is_own(reference, base->urls, base->urls_n) ||
+           fhir_reference_is_own(reference, &bases->upstream, bases->upstream.n > 0 ? 1 : 0) ||
+           fhir_reference_is_own(reference, &bases->public_url, bases->public_url.n > 0 ? 1 : 0);
 }
 
-/* L8, L9: a deletion has no body: what the version says that it deleted. */
+bool smart_review_names(const smart_review_state_t *state, unsigned at,
+                        const fhir_item_place_t *item, fhir_reference_t *reference)
+{
+    fhir_reference_parse(fhir_url_span(&item->url), reference);
+    if (is_here(state, at, reference)) {
+        return true;
+    }
+    fhir_reference_parse(fhir_url_span(&item->full_url), reference);
+    return !item->url.said && is_here(state, at, reference);
+}
+
+/* L8: that the own Patient is a match says nothing that its id does not. */
+static bool is_own_patient(smart_review_state_t *state, unsigned at, const smart_check_t *check,
+                           const fhir_reference_t *reference)
+{
+    const fhir_definitions_t *definitions = state->review->_policy->definitions;
+    fhir_facts_t facts;
+
+    memset(&facts, 0, sizeof(facts));
+    facts.type = fhir_type_find(definitions, reference->type);
+    facts.type_name.unknown = true;
+    facts._unknown = UINT64_MAX;
+    fhir_text_add(&facts.id, reference->id);
+    if (!base_span_is(reference->type, "Patient") || facts.type == NULL) {
+        return false;
+    }
+    facts.lens = smart_review_lens(state, facts.type);
+    return (check->cover.type == NULL || check->cover.type == facts.type) && at == state->home &&
+           smart_review_holds(state, check, check->letters, &facts);
+}
+
+/* L9: what a deletion says is what the version says that it deleted; where all of its type is covered, so is it. */
+static smart_entry_fate_t judge_deletion(smart_review_state_t *state, const smart_check_t *check,
+                                         const fhir_reference_t *reference)
+{
+    const fhir_type_t *type = fhir_type_find(state->review->_policy->definitions, reference->type);
+
+    if (type != NULL && (check->cover.type == NULL || check->cover.type == type) &&
+        check->id.p == NULL && holds_for_all(state, check, type)) {
+        return SMART_ENTRY_KEPT;
+    }
+    return type == NULL ? SMART_ENTRY_DROPPED : SMART_ENTRY_UNDECIDED;
+}
+
+/* An entry without a resource. */
 static smart_entry_fate_t judge_bodiless(smart_review_state_t *state, unsigned at,
                                          const smart_check_t *check, const fhir_item_place_t *item)
 {
-    const fhir_type_t *type = type_of_request(state, item);
+    fhir_reference_t reference;
 
-    if (at != state->home || !state->waiting.deletions || type == NULL ||
-        !base_span_is(fhir_text_span(&item->method), "DELETE")) {
+    if (at != state->home || !smart_review_names(state, at, item, &reference)) {
         return SMART_ENTRY_DROPPED;
     }
-    if ((check->cover.type == NULL || check->cover.type == type) && check->id.p == NULL &&
-        holds_for_all(state, check, type)) {
-        return SMART_ENTRY_KEPT;
+    if (state->waiting.deletions && base_span_is(fhir_text_span(&item->method), "DELETE")) {
+        return judge_deletion(state, check, &reference);
     }
-    return SMART_ENTRY_UNDECIDED;
+    return item->method.n == 0 && is_own_patient(state, at, check, &reference)
+               ? SMART_ENTRY_KEPT
+               : SMART_ENTRY_DROPPED;
 }
 
 static smart_entry_fate_t judge_by(smart_review_state_t *state, unsigned at,

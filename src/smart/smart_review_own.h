@@ -113,6 +113,10 @@ base_reason_t smart_review_single(smart_review_state_t *state, const smart_check
 /* The entry that is complete at this level. */
 smart_entry_fate_t smart_review_entry(smart_review_state_t *state, unsigned at);
 
+/* What an entry without a resource is about, by request.url or else fullUrl; false: nothing of this server. */
+bool smart_review_names(const smart_review_state_t *state, unsigned at,
+                        const fhir_item_place_t *item, fhir_reference_t *reference);
+
 /* True when it is a match (L8). */
 bool smart_review_is_match(const fhir_item_place_t *item);
 

@@ -242,7 +242,7 @@ static bool refers_to_released(const smart_waiting_t *waiting, const smart_undec
 }
 
 /* Type and id of the resource that the open entry is a version of; 0: it does not say. */
-static uint64_t about(const fhir_item_place_t *item)
+static uint64_t about(const smart_review_state_t *state, const fhir_item_place_t *item)
 {
     fhir_reference_t reference;
 
@@ -251,8 +251,9 @@ static uint64_t about(const fhir_item_place_t *item)
                                      : hash_of(fhir_text_span(&item->facts.type_name),
                                                fhir_text_span(&item->facts.id));
     }
-    fhir_reference_parse(fhir_url_span(&item->url), &reference);
-    return reference.kind == FHIR_REFERENCE_RELATIVE ? hash_of(reference.type, reference.id) : 0;
+    return smart_review_names(state, state->home, item, &reference)
+               ? hash_of(reference.type, reference.id)
+               : 0;
 }
 
 void smart_review_waiting_keep(smart_review_state_t *state)
@@ -268,7 +269,7 @@ void smart_review_waiting_keep(smart_review_state_t *state)
     entry = &waiting->entry[waiting->entry_n];
     memset(entry, 0, sizeof(*entry));
     entry->deletion = !item->has_resource;
-    entry->about = about(item);
+    entry->about = about(state, item);
     entry->text =
         base_cut_edited(&state->cut, item->from, base_span_make(waiting->bytes, waiting->n));
     if (entry->text.p == NULL || (!entry->deletion && !read_targets(state, entry))) {
@@ -298,7 +299,7 @@ static void come_back(smart_review_state_t *state, smart_undecided_t *entry, uin
 static void decide_deletions(smart_review_state_t *state, const fhir_item_place_t *item, bool kept)
 {
     smart_waiting_t *waiting = &state->waiting;
-    uint64_t hash = about(item);
+    uint64_t hash = about(state, item);
     size_t i;
 
     for (i = 0; i < waiting->entry_n; i++) {

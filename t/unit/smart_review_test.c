@@ -336,6 +336,10 @@ static void patient_searchsets(void)
     token("patient/Patient.s patient/Observation.r");
     is_int(stage_line(&stage, "GET /Patient"), SMART_SEND, "search of Patients");
     answers(BASE_OK, 200, JSON, BUNDLE(P1), "oneself");
+    gives(BUNDLE("{\"fullUrl\":\"" STAGE_URL
+                 "/Patient/p1\"},{\"fullUrl\":\"Patient/p2\"},{\"fullUrl\":"
+                 "\"https://x/Patient/p1\"},{\"fullUrl\":\"Observation/p1\"}"),
+          BUNDLE("{\"fullUrl\":\"" STAGE_URL "/Patient/p1\"}"), "by the URL alone (L8)");
     gives(BUNDLE("{\"resource\":{\"resourceType\":\"Observation\",\"id\":\"p1\"}}"), BUNDLE(""),
           "another type of that id");
     gives(BUNDLE("{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"p2\",\"link\":[{\"other\":{"
@@ -452,6 +456,23 @@ static void histories(void)
           "deleted twice, before");
     gives(HISTORY(O2 "," DELETED("Observation/2") "," O1), HISTORY(O1), "of what is not asked for");
     gives(HISTORY(DELETED("Observation/1")), HISTORY(""), "nothing says what it was");
+    gives(HISTORY(DELETED(STAGE_URL "/Observation/1/_history/2") "," O1),
+          HISTORY(DELETED(STAGE_URL "/Observation/1/_history/2") "," O1),
+          "by an URL of this server");
+    gives(HISTORY(DELETED("https://other.example.org/r4/Observation/1") "," O1), HISTORY(O1),
+          "by one of another");
+    gives(HISTORY("{\"fullUrl\":\"Observation/1\",\"request\":{\"method\":\"DELETE\"}}," O1),
+          HISTORY("{\"fullUrl\":\"Observation/1\",\"request\":{\"method\":\"DELETE\"}}," O1),
+          "by its fullUrl");
+    gives(HISTORY("{\"fullUrl\":\"Observation/1\",\"request\":{\"method\":\"DELETE\",\"url\":"
+                  "\"Observation/2\"}}," O1),
+          HISTORY(O1), "request.url outweighs it");
+    gives(HISTORY(DELETED("Observation/1") "," O2 "," O1), HISTORY(DELETED("Observation/1") "," O1),
+          "others between");
+    gives(HISTORY(DELETED(
+              "Observation/1") ",{\"resource\":{\"resourceType\":\"Observation\",\"id\":\"1\","
+                               "\"subject\":{\"reference\":\"Patient/p2\"}}}," O1),
+          HISTORY(O1), "the next older version was another patient's");
     is_int(stage_line(&stage, "GET /?_getpages=x"), SMART_SEND, "a page");
     gives(HISTORY(DELETED("Observation/2") "," DELETED("Observation/1") "," O2 "," O1),
           HISTORY(DELETED("Observation/1") "," O1), "own and foreign deletions");
