@@ -156,6 +156,8 @@ static void instances(void)
 
 static void indices(void)
 {
+    static smart_entry_check_t other[ENTRIES];
+
     begin("patient/Observation.rs", 4, false);
     entry[0].refused = BASE_SCOPE_MISSING;
     entry[0].missing.context = SMART_PATIENT;
@@ -181,6 +183,14 @@ static void indices(void)
     ends(BASE_OK, 200, OUTCOME, "an outcome");
     ends(BASE_OK, 422, OUTCOME, "an error with an outcome");
     ends(BASE_ANSWER_UNEXPECTED, 422, BATCH(OK(OWN)), "an error with entries");
+    verdict.check[1] = verdict.check[0];
+    verdict.check[1].entry = other;
+    verdict.check_n = 2;
+    memcpy(other, entry, sizeof(entry));
+    ends(BASE_OK, 200, BATCH(OK(OWN)), "two locations of one mind");
+    other[1].refused = BASE_SCOPE_MISSING;
+    ends(BASE_ANSWER_UNEXPECTED, 200, BATCH(OK(OWN)), "of two: then nobody knows what was sent");
+    verdict.check_n = 1;
     verdict.check[0].transaction = true;
     ends(BASE_ANSWER_UNEXPECTED, 200, BATCH(OK(OWN)), "a batch's answer to a transaction");
 }
@@ -217,6 +227,9 @@ static void bundles(void)
                                                                                    "access token "
                                                                                    "covers.")),
         "types last; a count that nothing explains");
+    gives(BATCH(OK(SET(PROVENANCE)) "," OK(SET(ITEM(OWN)))),
+          BATCH(OK(SET("")) "," OK(SET(ITEM(OWN)))),
+          "what waits in one Bundle is not for the next");
     gives(BATCH(OK(OWN) "," OK(OUTCOME)),
           BATCH(TEXT("502", "processing",
                      "The FHIR server's answer is not what was asked for.") "," OK(OUTCOME)),

@@ -301,6 +301,17 @@ static void searchsets(void)
     gives(BUNDLE(INCLUDE), BUNDLE(""), "an include that nobody asked for");
     gives(BUNDLE(FAKE_OUTCOME), BUNDLE(""), "a resource as an outcome");
     gives(BUNDLE(O1 ",{\"fullUrl\":\"Observation/1\"}"), BUNDLE(O1), "an entry without a resource");
+    gives(BUNDLE("{\"response\":{\"outcome\":" O2
+                 "},\"resource\":{\"resourceType\":\"Observation\","
+                 "\"subject\":{\"reference\":\"Patient/p1\"}}}"),
+          BUNDLE(""), "an outcome that is none, beside one's own");
+    gives(
+        BUNDLE(
+            "{\"search\":{\"mode\":"
+            "\"mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm\"},"
+            "\"resource\":{\"resourceType\":\"Observation\",\"subject\":{\"reference\":"
+            "\"Patient/p1\"}}}"),
+        BUNDLE(""), "a mode that is too long to be one");
     gives(BUNDLE("null," O1 ",7,[" O1 "],{\"resource\":null},{\"resource\":[" O1 "]}"), BUNDLE(O1),
           "shapes that no entry has");
     gives("{\"entry\":[" O2 "," O1M "],\"type\":\"searchset\",\"resourceType\":\"Bundle\"}",
@@ -418,6 +429,13 @@ static void provenances(void)
               "Observation/1") "]},\"search\":{\"mode\":\"include\"}}"),
           "without members that no entry has");
     gives(BUNDLE(O1 "," PROVENANCE("b", TO("Observation/2"))), BUNDLE(O1), "of what is not here");
+    gives(BUNDLE(O1 "," PROVENANCE("b", TO("https://other.example.org/r4/Observation/1"))),
+          BUNDLE(O1), "of what is elsewhere");
+    gives(
+        BUNDLE(O1
+               ",{\"search\":{\"mode\":\"include\"},\"resource\":{\"resourceType\":\"Provenance\","
+               "\"target\":[" TO("Observation/2") "],\"agent\":[" TO("Observation/1") "]}}"),
+        BUNDLE(O1), "that is another element's");
     gives(BUNDLE(O1 "," O2 "," PROVENANCE("b", TO("Observation/2"))), BUNDLE(O1),
           "of what was taken out");
     gives(BUNDLE(O1 "," PROVENANCE("a", TO("Patient/p1") "," TO("Observation/1")) "," PROVENANCE(
@@ -509,6 +527,43 @@ static void suppressed(void)
     gives(BUNDLE(O1), BUNDLE(O1), "nor of nothing");
     stage_close(&stage);
     stage = before;
+}
+
+/* B6: what an operation gives. */
+static void operations(void)
+{
+    token("patient/Observation.rs patient/Patient.rs patient/List.rs");
+    is_int(stage_line(&stage, "GET /Patient/p1/$everything"), SMART_SEND, "$everything");
+    gives(
+        BUNDLE(O1M ",{\"resource\":{\"id\":\"l\",\"entry\":[{\"item\":{}}],\"total\":3,\"x\":null,"
+                   "\"subject\":{\"reference\":\"Patient/p1\"},\"resourceType\":\"List\"}}"),
+        BUNDLE(O1M ",{\"resource\":{\"id\":\"l\",\"entry\":[{\"item\":{}}],\"total\":3,\"x\":null,"
+                   "\"subject\":{\"reference\":\"Patient/p1\"},\"resourceType\":\"List\"}}"),
+        "types last: every byte stays");
+    gives(BUNDLE("{\"resource\":{\"resourceType\":\"Bundle\",\"type\":\"document\",\"entry\":[" O1
+                 "]}}," O1),
+          BUNDLE(O1), "a Bundle that was stored is a resource");
+    gives(BUNDLE("{\"resource\":" BUNDLE(O1 "," O2) "}"), BUNDLE("{\"resource\":" BUNDLE(O1) "}"),
+          "one that was made for the answer is filtered");
+#define PARAMETERS(list) "{\"resourceType\":\"Parameters\",\"parameter\":[" list "]}"
+#define PLAIN            "{\"name\":\"a\",\"valueString\":\"x\"}"
+    gives(PARAMETERS(PLAIN
+                     ",{\"name\":\"b\",\"resource\":{\"resourceType\":\"Observation\",\"subject\":{"
+                     "\"reference\":\"Patient/p2\"}}}"),
+          PARAMETERS(PLAIN), "a parameter with another's resource goes");
+    gives(PARAMETERS("{\"name\":\"b\",\"part\":[" PLAIN ",{\"part\":[" O2 "]}]}," PLAIN),
+          PARAMETERS(PLAIN), "or with one in a part of a part");
+    gives(PARAMETERS("{\"name\":\"b\",\"part\":[" PLAIN "," O1 "," O1M "]}"), PARAMETERS(""),
+          "members that no parameter has");
+    gives(PARAMETERS("{\"name\":\"b\",\"part\":[" PLAIN "," O1 "]}," PLAIN),
+          PARAMETERS("{\"name\":\"b\",\"part\":[" PLAIN "," O1 "]}," PLAIN), "the own ones stay");
+    gives(PARAMETERS("{\"resource\":{\"id\":\"1\",\"subject\":{\"reference\":\"Patient/p2\"},"
+                     "\"resourceType\":\"Observation\"}},{\"resource\":{\"resourceType\":"
+                     "\"OperationOutcome\"}}"),
+          PARAMETERS("{\"resource\":{\"resourceType\":\"OperationOutcome\"}}"),
+          "types last; outcomes stay");
+    gives("{\"parameter\":[" O2 "," PLAIN "],\"resourceType\":\"Parameters\"}",
+          "{\"parameter\":[" PLAIN "],\"resourceType\":\"Parameters\"}", "the type of all last");
 }
 
 /* L20: on a page that nobody narrowed a total counts what is not shown. */
@@ -772,6 +827,7 @@ int main(void)
     provenances();
     histories();
     suppressed();
+    operations();
     pages();
     hostile();
     property();
