@@ -176,14 +176,14 @@ static void check_item(base_span_t bytes, const fhir_item_place_t *item, uint64_
 
 static void check_bundle(base_span_t bytes, size_t cut, base_reason_t reason)
 {
-    base_arena_t *arena = base_arena_new((size_t) 1 << 22);
+    base_arena_t *texts = base_arena_new((size_t) 1 << 22);
     static fhir_bundle_t bundle;
     base_span_t in = base_span_sub(bytes, 0, cut);
     fhir_bundle_event_t event;
     bool second = false;
     uint64_t at = 0;
 
-    fhir_bundle_start(&bundle, FHIR_ENTER_BUNDLE, defs, lookup, NULL, arena, hashes, HASHES,
+    fhir_bundle_start(&bundle, FHIR_ENTER_BUNDLE, defs, lookup, NULL, texts, hashes, HASHES,
                       (size_t) 1 << 18);
     while ((event = fhir_bundle_next(&bundle, &in)) != FHIR_BUNDLE_ERROR) {
         if (event == FHIR_BUNDLE_ITEM_END) {
@@ -200,7 +200,7 @@ static void check_bundle(base_span_t bytes, size_t cut, base_reason_t reason)
     /* Strictness is the same by either way. */
     CHECK(reason == BASE_OK || fhir_bundle_finish(&bundle) != BASE_OK);
     CHECK(event != FHIR_BUNDLE_ERROR || bundle.reason != BASE_OK);
-    base_arena_free(arena);
+    base_arena_free(texts);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
