@@ -43,6 +43,8 @@ typedef struct {
     base_span_t location;
     base_span_t content_location;
     smart_link_bases_t bases;
+    bool
+        narrowing_ignored; /* an earlier review said so, of this location and type: no total is a true one (L6) */
 } smart_head_t;
 
 typedef enum { SMART_REVIEW_REPLACE, SMART_REVIEW_PASS, SMART_REVIEW_STREAM } smart_review_step_t;

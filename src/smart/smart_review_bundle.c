@@ -75,6 +75,9 @@ static bool total_is_true(const smart_review_state_t *state, unsigned at)
     const smart_review_level_t *level = &state->level[at];
     size_t i;
 
+    if (state->review->_head.narrowing_ignored) {
+        return false;
+    }
     for (i = 0; i < level->check_n && !level->match_removed; i++) {
         if (level->check[i]->kind != SMART_CHECK_SEARCHSET ||
             !link_is_narrowed(state, at, level->check[i])) {

@@ -406,6 +406,50 @@ static void totals(void)
           "a total that is no number");
 }
 
+/* L6: an upstream that ignores what is appended, and what follows for its totals. */
+static void ignored(void)
+{
+    const char *total =
+        TOTAL("1") "," SELF(STAGE_URL "/Observation?patient=p1") ",\"entry\":[" O1 "]}";
+    smart_head_t head = {.status = 200, .content_type = BASE_SPAN_LIT(JSON)};
+    static const struct {
+        const char *body;
+        bool before;
+        bool after;
+        bool total;
+        uint64_t removed;
+    } rows[] = {
+        {BUNDLE(O1), false, false, false, 0},
+        {BUNDLE(O1 "," O2 "," O2), false, true, false, 2},
+        {BUNDLE(O1 "," INCLUDE), false, false, false, 1},
+        {NULL, false, false, true, 0},
+        {NULL, true, false, false, 0},
+    };
+
+    token("patient/Observation.s");
+    (void) stage_line(&stage, "GET /Observation");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        base_arena_t *arena = base_arena_new(1u << 20);
+        smart_review_t review;
+        size_t n;
+        char *out;
+
+        head.narrowing_ignored = rows[i].before;
+        (void) smart_review_start(&review, arena, smart_judge_verdict(&stage.judge), &stage.policy,
+                                  &head);
+        (void) stage_review(&review, base_span_of(rows[i].body == NULL ? total : rows[i].body), 9,
+                            &out, &n);
+        is_int(review.narrowing_ignored, rows[i].after, "row %zu: whether it was ignored", i);
+        is_int((long) review.removed, (long) rows[i].removed, "row %zu: how many went", i);
+        is_int(strstr(out, "\"total\"") != NULL, rows[i].total, "row %zu: a total", i);
+        ok(review.header_n == 2 && base_span_is(base_span_of(review.header[0].name), "etag") &&
+               review.header[0].value.p == NULL,
+           "row %zu: no ETag", i);
+        free(out);
+        base_arena_free(arena);
+    }
+}
+
 #define PROVENANCE(id, targets)                                                                    \
     "{\"search\":{\"mode\":\"include\"},\"resource\":{\"resourceType\":\"Provenance\",\"id\":"     \
     "\"" id "\",\"target\":[" targets "]}}"
@@ -824,6 +868,7 @@ int main(void)
     searchsets();
     patient_searchsets();
     totals();
+    ignored();
     provenances();
     histories();
     suppressed();
