@@ -11,6 +11,7 @@
 
 #define _POSIX_C_SOURCE 200809L
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,21 +67,12 @@
     "unitsofmeasure.org\","                                                                        \
     "\"code\":\"mmol/L\"}}]}"
 
-/* The same with sorted names, as servers write it that keep JSON in columns: the type comes after what is watched. */
-#define SORTED                                                                                     \
-    "{\"category\":[{\"coding\":[{\"code\":\"laboratory\",\"display\":\"Laboratory\",\"system\":"  \
-    "\"http://"                                                                                    \
-    "terminology.hl7.org/CodeSystem/"                                                              \
-    "observation-category\"}]}],\"id\":\"%u\",\"note\":[{\"text\":\"Sample slightly "              \
-    "haemolysed %u; repeat within a week if it "                                                   \
-    "persists.\"}],\"subject\":{\"reference\":\"Patient/%s\"},\"code\":{"                          \
-    "\"text\":\"%u %u\"},\"resourceType\":\"Observation\"}"
-
 typedef struct {
     const char *name;
     const char *scope;
     const char *line;
-    const char *format;
+    bool
+        sorted; /* names, as servers write them that keep JSON in columns: the type comes after most of it */
     bool single;
     unsigned foreign; /* each so many-th is another patient's; 0: none */
     smart_principal_t *principal;
@@ -104,8 +96,19 @@ static double cpu_us(void)
 static size_t resource(char *to, size_t room, const subject_t *s, unsigned i)
 {
     const char *patient = s->foreign != 0 && i % s->foreign == 0 ? "p2" : "p1";
+    size_t n = (size_t) snprintf(to, room, OBSERVATION, i, i, patient, i, i);
+    json_t *json;
+    char *text;
 
-    return (size_t) snprintf(to, room, s->format, i, i, patient, i, i);
+    if (!s->sorted) {
+        return n;
+    }
+    json = json_loads(to, 0, NULL);
+    text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(4));
+    n = (size_t) snprintf(to, room, "%s", text);
+    free(text);
+    json_decref(json);
+    return n;
 }
 
 static void make_body(subject_t *s)
@@ -248,16 +251,14 @@ static void measure(subject_t *s)
 int main(int argc, char **argv)
 {
     static subject_t subjects[] = {
-        {"500, compartment", "patient/Observation.rs", "/Observation", OBSERVATION, .foreign = 0},
+        {"500, compartment", "patient/Observation.rs", "/Observation", .foreign = 0},
         {"500, category",
          "patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/"
          "observation-category|laboratory",
-         "/Observation", OBSERVATION, .foreign = 0},
-        {"500, each second cut out", "patient/Observation.rs", "/Observation", OBSERVATION,
-         .foreign = 2},
-        {"500, type last", "patient/Observation.rs", "/Observation", SORTED, .foreign = 0},
-        {"one, compartment", "patient/Observation.rs", "/Observation/1", OBSERVATION,
-         .single = true},
+         "/Observation", .foreign = 0},
+        {"500, each second cut out", "patient/Observation.rs", "/Observation", .foreign = 2},
+        {"500, type last", "patient/Observation.rs", "/Observation", .sorted = true},
+        {"one, compartment", "patient/Observation.rs", "/Observation/1", .single = true},
     };
 
     smart_policy_default(&policy);

@@ -236,15 +236,14 @@ static fhir_bundle_event_t close_sketch(fhir_bundle_t *bundle)
 {
     fhir_bundle_level_t *level = level_of(bundle);
     base_span_t text = fhir_sketch_text(&level->_sketch);
-    size_t half = bundle->_hashes_max / 2;
     base_reason_t reason;
 
     if (text.p == NULL) {
         return fail(bundle, BASE_ANSWER_TOO_LARGE);
     }
-    fhir_resource_start(&bundle->_resource, bundle->_defs, bundle->_lookup, bundle->_ctx,
-                        fhir_type_find(bundle->_defs, fhir_text_span(&level->_sketch.type_name)),
-                        bundle->_hashes + half, half);
+    fhir_resource_start_again(
+        &bundle->_resource, bundle->_defs, bundle->_lookup, bundle->_ctx,
+        fhir_type_find(bundle->_defs, fhir_text_span(&level->_sketch.type_name)));
     (void) fhir_resource_feed(&bundle->_resource, text);
     reason = fhir_resource_end(&bundle->_resource, &level->facts);
     if (reason != BASE_OK) {
@@ -767,10 +766,8 @@ void fhir_bundle_start(fhir_bundle_t *bundle, unsigned enter, const fhir_definit
     bundle->_lookup = lookup;
     bundle->_ctx = ctx;
     bundle->_arena = arena;
-    bundle->_hashes = hashes;
-    bundle->_hashes_max = hashes_max;
     bundle->_sketch_max = sketch_max;
-    base_json_init(&bundle->_json, BASE_JSON_STRICT, BASE_JSON_DEPTH_MAX, hashes, hashes_max / 2);
+    base_json_init(&bundle->_json, BASE_JSON_STRICT, BASE_JSON_DEPTH_MAX, hashes, hashes_max);
 }
 
 void fhir_bundle_enter(fhir_bundle_t *bundle, unsigned enter)

@@ -150,8 +150,6 @@ typedef struct {
     fhir_lens_lookup_pt _lookup;
     void *_ctx;
     base_arena_t *_arena;
-    uint64_t *_hashes;
-    size_t _hashes_max;
     size_t _sketch_max;
     fhir_bundle_frame_t _frame[FHIR_BUNDLE_FRAMES];
     unsigned _frame_n;
@@ -177,7 +175,7 @@ typedef struct {
 
 /*
  * Begins an answer. `enter`: what its root may be to be walked into. A resource that says its type late may need up to `sketch_max` bytes
- * (fhir_sketch). Hashes as base_json_init has them, half of them for late types. What is passed in must outlive the bundle.
+ * (fhir_sketch). Hashes as base_json_init has them. What is passed in must outlive the bundle.
  */
 void fhir_bundle_start(fhir_bundle_t *bundle, unsigned enter, const fhir_definitions_t *defs,
                        fhir_lens_lookup_pt lookup, void *ctx, base_arena_t *arena, uint64_t *hashes,

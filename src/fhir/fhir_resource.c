@@ -622,6 +622,13 @@ void fhir_resource_start(fhir_resource_t *res, const fhir_definitions_t *defs,
     base_json_init(&res->_own, BASE_JSON_STRICT, BASE_JSON_DEPTH_MAX, hashes, hashes_max);
 }
 
+void fhir_resource_start_again(fhir_resource_t *res, const fhir_definitions_t *defs,
+                               fhir_lens_lookup_pt lookup, void *ctx, const fhir_type_t *known)
+{
+    fhir_resource_begin(res, &res->_own, defs, lookup, ctx, known);
+    base_json_init(&res->_own, 0, BASE_JSON_DEPTH_MAX, NULL, 0);
+}
+
 base_reason_t fhir_resource_feed(fhir_resource_t *res, base_span_t bytes)
 {
     base_json_event_t event;

@@ -104,6 +104,10 @@ void fhir_resource_start(fhir_resource_t *res, const fhir_definitions_t *defs,
                          fhir_lens_lookup_pt lookup, void *ctx, const fhir_type_t *known,
                          uint64_t *hashes, size_t hashes_max);
 
+/* The same for bytes that a strict scanner has accepted before: no member is there twice, and none is looked for. */
+void fhir_resource_start_again(fhir_resource_t *res, const fhir_definitions_t *defs,
+                               fhir_lens_lookup_pt lookup, void *ctx, const fhir_type_t *known);
+
 /* Takes the next bytes. After a failure every later call says the same. */
 base_reason_t fhir_resource_feed(fhir_resource_t *res, base_span_t bytes);
 

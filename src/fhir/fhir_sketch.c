@@ -109,8 +109,37 @@ static void give_up(fhir_sketch_t *sketch)
     }
 }
 
+/* A string or name that came in one part stands in the input as it is: nothing in it needs an escape. */
+static void add_whole(fhir_sketch_t *sketch, base_span_t text, bool name)
+{
+    unsigned char *p;
+
+    if (!make_room(sketch, text.n + 4)) {
+        return;
+    }
+    p = sketch->_p + sketch->_n;
+    if (sketch->_comma) {
+        *p++ = ',';
+    }
+    *p++ = '"';
+    if (text.n > 0) {
+        memcpy(p, text.p, text.n);
+        p += text.n;
+    }
+    *p++ = '"';
+    if (name) {
+        *p++ = ':';
+    }
+    sketch->_n = (size_t) (p - sketch->_p);
+    sketch->_comma = !name;
+}
+
 static void take_string(fhir_sketch_t *sketch, const base_json_t *json)
 {
+    if (!sketch->_in_token && json->last && json->text.n <= FHIR_VALUE_MAX && !sketch->_is_type) {
+        add_whole(sketch, json->text, false);
+        return;
+    }
     if (!sketch->_in_token) {
         begin_value(sketch);
         add_byte(sketch, '"');
@@ -165,6 +194,11 @@ static void name_done(fhir_sketch_t *sketch, base_json_t *json, base_span_t name
 
 static void take_key(fhir_sketch_t *sketch, base_json_t *json)
 {
+    if (!sketch->_in_token && json->last) {
+        add_whole(sketch, json->text, true);
+        name_done(sketch, json, json->text);
+        return;
+    }
     if (!sketch->_in_token) {
         begin_value(sketch);
         add_byte(sketch, '"');
