@@ -311,13 +311,18 @@ static fhir_bundle_event_t say_url(fhir_bundle_t *bundle, base_span_t text)
     return event == AGAIN ? FHIR_BUNDLE_URL : event;
 }
 
-/* Kept for as long as the Bundle is read: one or two of them. */
+/* Kept until the link ends, which says whether it is of use. */
 static fhir_bundle_event_t link_url(fhir_bundle_t *bundle, base_span_t text)
 {
-    bundle->_link_url =
-        bundle->_text_long ? base_span_make(NULL, 0) : base_arena_copy(bundle->_arena, text);
-    if (!bundle->_text_long && bundle->_link_url.p == NULL) {
+    if (bundle->_link == NULL) {
+        bundle->_link = base_arena_scratch(bundle->_arena, FHIR_BUNDLE_LINK_MAX, 1);
+    }
+    if (bundle->_link == NULL) {
         return fail(bundle, BASE_NO_MEMORY);
+    }
+    if (!bundle->_text_long && text.n > 0) {
+        memcpy(bundle->_link, text.p, text.n);
+        bundle->_link_url = base_span_make(bundle->_link, text.n);
     }
     return say_url(bundle, text);
 }
@@ -502,7 +507,8 @@ static void link_done(fhir_bundle_t *bundle)
     fhir_bundle_level_t *level = level_of(bundle);
 
     if (base_span_is(fhir_text_span(&bundle->_relation), "self")) {
-        level->link_self = level->selves++ == 0 ? bundle->_link_url : base_span_make(NULL, 0);
+        level->link_self = level->selves++ == 0 ? base_arena_copy(bundle->_arena, bundle->_link_url)
+                                                : base_span_make(NULL, 0);
     }
 }
 

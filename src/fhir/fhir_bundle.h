@@ -166,6 +166,7 @@ typedef struct {
     uint64_t _link_from;
     fhir_text_t _relation;
     base_span_t _link_url;
+    unsigned char *_link; /* room for it, made when one is seen */
     size_t _text_n;
     bool _text_long;
     size_t _name_n;

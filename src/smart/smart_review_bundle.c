@@ -200,16 +200,24 @@ static base_span_t quoted(smart_review_state_t *state, base_span_t text)
     return out;
 }
 
-/* A link below the upstream's base carries the public one (L0, L10). */
+/* A link below the upstream's base carries the public one (L0, L10): its first bytes, or with escapes all of it. */
 void smart_review_url(smart_review_state_t *state)
 {
+    const smart_link_bases_t *bases = &state->review->_head.bases;
     const fhir_url_place_t *url = &state->bundle.url;
-    base_span_t text = smart_review_public(state->review, url->text);
+    uint64_t from = url->from + 1;
 
-    if (text.p != NULL) {
-        base_cut_insert(&state->cut, url->from, quoted(state, text));
-        base_cut_drop(&state->cut, url->from, url->to);
+    if (!smart_review_is_upstream(state->review, url->text)) {
+        return;
     }
+    if (state->plain_public_url && url->to - url->from == url->text.n + 2) {
+        base_cut_insert(&state->cut, from, bases->public_url);
+        base_cut_drop(&state->cut, from, from + bases->upstream.n);
+        return;
+    }
+    base_cut_insert(&state->cut, url->from,
+                    quoted(state, smart_review_public(state->review, url->text)));
+    base_cut_drop(&state->cut, url->from, url->to);
 }
 
 /* Items. */

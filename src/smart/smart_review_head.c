@@ -31,18 +31,21 @@ static bool is_below(base_span_t url, base_span_t base)
             url.p[base.n] == '#');
 }
 
+bool smart_review_is_upstream(const smart_review_t *review, base_span_t url)
+{
+    const smart_link_bases_t *bases = &review->_head.bases;
+
+    return url.p != NULL && bases->public_url.n > 0 &&
+           !base_span_eq(bases->upstream, bases->public_url) && is_below(url, bases->upstream);
+}
+
 base_span_t smart_review_public(const smart_review_t *review, base_span_t url)
 {
-    base_span_t none = {NULL, 0}, to = review->_head.bases.public_url;
-    base_span_t from = review->_head.bases.upstream;
-    unsigned char *text;
+    base_span_t to = review->_head.bases.public_url, from = review->_head.bases.upstream;
+    unsigned char *text = base_arena_scratch(review->_arena, to.n + url.n - from.n + 1, 1);
 
-    if (url.p == NULL || to.n == 0 || base_span_eq(from, to) || !is_below(url, from)) {
-        return none;
-    }
-    text = base_arena_scratch(review->_arena, to.n + url.n - from.n + 1, 1);
     if (text == NULL) {
-        return none;
+        return base_span_make(NULL, 0);
     }
     memcpy(text, to.p, to.n);
     memcpy(text + to.n, url.p + from.n, url.n - from.n);
@@ -51,11 +54,21 @@ base_span_t smart_review_public(const smart_review_t *review, base_span_t url)
 
 static void publish(smart_review_t *review, const char *name, base_span_t url)
 {
-    base_span_t public_url = smart_review_public(review, url);
-
-    if (public_url.p != NULL) {
-        edit_header(review, name, public_url);
+    if (smart_review_is_upstream(review, url)) {
+        edit_header(review, name, smart_review_public(review, url));
     }
+}
+
+/* A configured URL hardly ever has what JSON escapes. */
+static bool is_plain(base_span_t url)
+{
+    size_t i;
+
+    for (i = 0;
+         i < url.n && url.p[i] > 0x20 && url.p[i] < 0x7f && url.p[i] != '"' && url.p[i] != '\\';
+         i++) {
+    }
+    return i == url.n;
 }
 
 /* Whether clients may be sent there (L10): below the base, by either of its names, or by its path alone. */
@@ -166,6 +179,7 @@ static smart_review_step_t start_stream(smart_review_t *review, bool bodiless)
     memset(state, 0, offsetof(smart_review_state_t, bundle));
     state->review = review;
     state->bodiless = review->bodiless = bodiless;
+    state->plain_public_url = is_plain(review->_head.bases.public_url);
     base_cut_init(&state->cut, review->_arena, EDITS_MAX);
     state->hashes = base_arena_scratch(review->_arena, SMART_REVIEW_HASHES, sizeof(uint64_t));
     state->watch = base_arena_array(review->_arena, FHIR_TYPES_MAX, sizeof(void *));

@@ -71,6 +71,7 @@ struct smart_review_state_s {
     size_t next;          /* of a batch: the entry of the request that comes next */
     base_span_t own_entry[BASE_REASON_COUNT]; /* of a batch: what stands for an entry */
     bool no_memory;
+    bool plain_public_url; /* needs no escapes in JSON */
     bool
         counts; /* the answer is a number: nothing is released before it is known to be a true one */
     bool written;  /* of a write: whatever is wrong with the body, the write stands (L15) */
@@ -89,7 +90,10 @@ smart_review_step_t smart_review_head(smart_review_t *review);
 /* What a resource that is judged by these checks may be to be walked into. */
 unsigned smart_review_enter(const smart_check_t *const *check, size_t check_n);
 
-/* The URL as clients know it, in the arena; absent: it stays. */
+/* True when it lies below the upstream's base, and clients know it by another. */
+bool smart_review_is_upstream(const smart_review_t *review, base_span_t url);
+
+/* Such a URL as clients know it, in the arena; absent: no memory. */
 base_span_t smart_review_public(const smart_review_t *review, base_span_t url);
 
 /* Takes the grants of a check into account. */

@@ -423,6 +423,38 @@ static void links(void)
     is_int(wrong, 0, "links and fullUrls inside");
 }
 
+/* What a review keeps does not grow with the Bundle. */
+static void memory(void)
+{
+    size_t room = (size_t) 1 << 23, n = 0, out_n, i;
+    char *body = malloc(room), *out;
+    base_arena_t *arena = base_arena_new((size_t) 1 << 18);
+    smart_head_t head = {.status = 200,
+                         .content_type = BASE_SPAN_LIT(JSON),
+                         .bases = {BASE_SPAN_LIT("http://up/fhir"), BASE_SPAN_LIT("https://p/r4")}};
+    smart_review_t review;
+
+    n = (size_t) sprintf(body, "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[");
+    for (i = 0; i < 20000; i++) {
+        n += (size_t) sprintf(body + n,
+                              "%s{\"fullUrl\":\"http://up/fhir/Observation/1\",\"resource\":%s}",
+                              i > 0 ? "," : "", i % 3 == 0 ? FOREIGN : OWN);
+    }
+    (void) sprintf(body + n, "]}");
+    (void) stage_token(&stage, "patient/Observation.rs", "p1", NULL);
+    (void) stage_line(&stage, "GET /Observation?_include=Observation:subject");
+    (void) smart_review_start(&review, arena, smart_judge_verdict(&stage.judge), &stage.policy,
+                              &head);
+    is_int(stage_review(&review, base_span_of(body), 3000001, &out, &out_n), BASE_OK,
+           "20000 entries within 256 KB");
+    is_int((long) review.removed, 6667, "each third went");
+    ok(strstr(out, "http://up") == NULL && strstr(out, "Patient/p2") == NULL,
+       "and nothing is left");
+    free(out);
+    free(body);
+    base_arena_free(arena);
+}
+
 int main(void)
 {
     UNIT_BEGIN();
@@ -434,6 +466,7 @@ int main(void)
     written();
     not_modified();
     links();
+    memory();
     stage_close(&stage);
     UNIT_END();
 }
