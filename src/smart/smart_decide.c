@@ -2,6 +2,7 @@
 
 #include "fhir/fhir_reference.h"
 #include "smart/smart_parameters.h"
+#include "smart/smart_types.h"
 
 #include <string.h>
 
@@ -325,49 +326,6 @@ static void decide_type_history(decision_t *d)
     }
 }
 
-/* The types that the query lists by _type, all without; false when a list is not of types (C11). */
-static bool listed_types(const decision_t *d, fhir_type_set_t *types)
-{
-    const fhir_item_t *item;
-    fhir_type_set_t more;
-    size_t at = 0, i;
-
-    *types = fhir_type_set_all(d->policy->definitions);
-    while ((item = fhir_query_find(&d->request->query, BASE_SPAN("_type"), &at)) != NULL) {
-        if (!fhir_use_types(d->policy->definitions, item->value, &more)) {
-            return false;
-        }
-        for (i = 0; i < FHIR_TYPES_MAX / 64; i++) {
-            types->w[i] &= more.w[i];
-        }
-    }
-    return true;
-}
-
-/* Of them, those with a true s-cover; of a compartment its members. */
-static fhir_type_set_t searchable_types(const decision_t *d, const fhir_type_set_t *among)
-{
-    const fhir_definitions_t *definitions = d->policy->definitions;
-    fhir_compartment_t compartment = FHIR_COMPARTMENT_PATIENT;
-    fhir_type_set_t found = {{0}};
-    const fhir_type_t *type;
-    smart_cover_t cover;
-    unsigned i;
-
-    if (d->request->compartment != NULL) {
-        (void) fhir_compartment_find(base_span_of(d->request->compartment->name), &compartment);
-    }
-    for (i = 0; i < definitions->n_types; i++) {
-        type = &definitions->types[i];
-        cover = smart_grants_cover(d->grants, SMART_S, type);
-        if (fhir_type_set_has(among, type) && smart_cover_is_true(&cover) &&
-            (d->request->compartment == NULL || fhir_compartment_has(compartment, type))) {
-            fhir_type_set_add(&found, type);
-        }
-    }
-    return found;
-}
-
 /* L17, C11, D7: _type becomes what is granted, unless everything is. */
 static void decide_types(decision_t *d, const smart_parameters_t *parameters)
 {
@@ -375,11 +333,11 @@ static void decide_types(decision_t *d, const smart_parameters_t *parameters)
     smart_check_t *check;
     fhir_type_set_t listed, types;
 
-    if (!listed_types(d, &listed)) {
+    if (!smart_types_listed(d->request, d->policy->definitions, &listed)) {
         refuse(d, BASE_PARAMETER_REFUSED, "C11");
         return;
     }
-    types = searchable_types(d, &listed);
+    types = smart_types_searchable(d->grants, d->request, d->policy->definitions, &listed);
     if (fhir_type_set_is_empty(&types)) {
         smart_grants_missing_any(d->grants, SMART_S, &d->verdict->missing);
         refuse(d, BASE_SCOPE_MISSING, "L17");
@@ -393,6 +351,40 @@ static void decide_types(decision_t *d, const smart_parameters_t *parameters)
     check->types = types;
     note_parameters(d, check, parameters);
     allow(d, "L17");
+}
+
+/* D7: no parameter is common to all types, so each entry is judged, and nothing is counted. */
+static void decide_own_compartment(decision_t *d, const smart_parameters_t *parameters)
+{
+    smart_cover_t any = {0};
+    fhir_type_set_t listed, types;
+    bool other, wildcard = smart_grants_wildcard(d->grants, SMART_S);
+    smart_check_t *check;
+
+    if (!smart_types_listed(d->request, d->policy->definitions, &listed)) {
+        refuse(d, BASE_PARAMETER_REFUSED, "C11");
+        return;
+    }
+    types = smart_types_own(d->grants, d->request, d->policy->definitions, &listed, &other);
+    if (fhir_type_set_is_empty(&types)) {
+        refuse(d, other ? BASE_OTHER_PATIENT : BASE_SCOPE_MISSING, "D7");
+        return;
+    }
+    if (parameters->counts) {
+        refuse(d, BASE_NOT_NARROWABLE, "L6");
+        return;
+    }
+    any.letter = SMART_S;
+    check = oblige(d, wildcard ? SMART_RESPONSE : SMART_NARROW | SMART_RESPONSE,
+                   SMART_CHECK_SEARCHSET, &any);
+    check->types = types;
+    note_parameters(d, check, parameters);
+    allow(d, "D7");
+}
+
+static bool is_own_kind(const decision_t *d)
+{
+    return d->request->compartment != NULL && strcmp(d->request->compartment->name, "Patient") == 0;
 }
 
 static void decide_system(decision_t *d)
@@ -410,6 +402,8 @@ static void decide_system(decision_t *d)
         return;
     } else if (smart_grants_all(d->grants, SMART_S)) {
         allow(d, "L2");
+    } else if (smart_grants_are_confined(d->grants) && is_own_kind(d)) {
+        decide_own_compartment(d, &parameters);
     } else if (smart_grants_are_confined(d->grants)) {
         refuse(d, BASE_PATIENT_INTERACTION, d->request->compartment == NULL ? "L17" : "D7");
     } else {
@@ -520,7 +514,8 @@ static void decide_everything(decision_t *d)
     if (d->verdict->check_n == 0) {
         return;
     }
-    if (!listed_types(d, &listed) || d->request->method == FHIR_POST) {
+    if (!smart_types_listed(d->request, d->policy->definitions, &listed) ||
+        d->request->method == FHIR_POST) {
         refuse(d, BASE_OPERATION_REFUSED, "L16");
         return;
     }

@@ -221,7 +221,8 @@ static base_reason_t say_types(smart_judge_t *judge, smart_check_t *check)
     }
     item->name = BASE_SPAN("_type");
     item->value = base_span_make(text, n);
-    check->narrowing = (smart_narrowing_t){item, 1, true};
+    /* Confined grants cover only a part of each type. */
+    check->narrowing = (smart_narrowing_t){item, 1, !smart_grants_are_confined(check->grants)};
     return BASE_OK;
 }
 

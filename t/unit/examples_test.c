@@ -29,7 +29,7 @@ static const struct {
     {"05-search-post-other-patient", AS_EXPECTED, "other_patient"},
     {"06-include-revinclude", AS_EXPECTED, "ok"},
     {"07-has-oracle", AS_EXPECTED, "parameter_reach"},
-    {"08-compartment-search-all-types", LATER, "patient_interaction"},
+    {"08-compartment-search-all-types", AS_EXPECTED, "ok"},
     {"09-transaction-allowed", LATER, "interaction_refused"},
     {"10-transaction-one-entry-forbidden", AS_EXPECTED, "interaction_refused"},
     {"11-transaction-indirect-subject", AS_EXPECTED, "interaction_refused"},
