@@ -28,6 +28,7 @@ my $up = upstream(
         my ($code) = (($_[0]->query // '') . '&' . $_[0]->body) =~ /\bcode=([a-z]+)/;
         return $search{ $code // 'own' };
     },
+    qr{^GET /fhir/Patient/p1/\*$} => bundle($own, match(resource('Condition', 'c1', of('p1'))), match(resource('Observation', 'o2', of('p2'))), match(resource('Patient', 'p2')), match(resource('Patient', 'p1'))),
     qr{^GET /fhir/?$} => sub {
         my ($request) = @_;
         return $request->query =~ /_getpages=mixed/ ? bundle($own, match(resource('Condition', 'c1', of('p2'))))
@@ -101,6 +102,9 @@ is(sent(), 'code=own&patient=p1', 'goes');
 is(get('Patient/p1/Observation?code=own', $patient)->status, 200, 'the own compartment');
 is(sent(), 'code=own&patient=p1', 'narrowed');
 outcome_is(get('Patient/p2/Observation', $patient), 403, 'forbidden', "another's");
+is(join(',', map { $_->{resource}{id} } @{ get('Patient/p1/*', $patient)->json->{entry} }), 'o1,p1', 'all of the own compartment that is granted (D7)');
+is(sent(), '_type=Observation%2CPatient%2CProvenance', 'of the types that are');
+outcome_is(get('Patient/p2/*', $patient), 403, 'forbidden', "nothing of another's");
 is(get('?_lastUpdated=gt2020', $system)->status, 200, 'system search');
 is(sent(), '_lastUpdated=gt2020&_type=Organization', 'of what is granted (C11)');
 unlike(get('?_id=surplus', $system)->raw, qr/p2|Patient|Observation/, 'an upstream that ignores _type');
