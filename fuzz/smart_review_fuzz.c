@@ -235,7 +235,8 @@ static base_reason_t review(base_arena_t *arena, const smart_verdict_t *verdict,
 {
     smart_head_t head = {.status = 200,
                          .content_type = BASE_SPAN_LIT("application/fhir+json"),
-                         .bases = {BASE_SPAN_LIT("http://u/f"), BASE_SPAN_LIT("https://p/r4")}};
+                         .bases = {.upstream = BASE_SPAN_LIT("http://u/f"),
+                                   .public_url = BASE_SPAN_LIT("https://p/r4")}};
     smart_review_t one;
     base_splice_t splice;
     base_splice_op_t op;

@@ -78,7 +78,8 @@ static bool leads_home(const smart_review_t *review, base_span_t url)
     base_span_t path = bases->public_url;
     size_t i, slashes = 0;
 
-    if (is_below(url, bases->upstream) || is_below(url, bases->public_url)) {
+    if (is_below(url, bases->upstream) || is_below(url, bases->public_url) ||
+        is_below(url, bases->path)) {
         return true;
     }
     for (i = 0; i < path.n; i++) {

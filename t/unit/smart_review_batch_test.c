@@ -358,7 +358,8 @@ static void not_modified(void)
 static void links(void)
 {
     static const smart_link_bases_t bases = {BASE_SPAN_LIT("http://up:8080/fhir"),
-                                             BASE_SPAN_LIT("https://fhir.example.org/r4")};
+                                             BASE_SPAN_LIT("https://fhir.example.org/r4"),
+                                             {NULL, 0}};
     static const struct {
         const char *scope;
         const char *location;
@@ -405,6 +406,20 @@ static void links(void)
                : review.header_n == 1 && base_span_is(review.header[0].value, rows[i].sent),
            "as the client knows it");
     }
+    head.bases.upstream = head.bases.public_url = base_span_make(NULL, 0);
+    head.bases.path = BASE_SPAN("/r4");
+    (void) stage_token(&stage, "system/*.cruds", NULL, NULL);
+    (void) stage_line(&stage, "GET /Observation/1");
+    head.location = BASE_SPAN("/r4/Observation/2");
+    is_int(smart_review_start(&review, stage.arena, smart_judge_verdict(&stage.judge),
+                              &stage.policy, &head),
+           SMART_REVIEW_PASS, "by the path alone");
+    head.location = BASE_SPAN("/other");
+    is_int(smart_review_start(&review, stage.arena, smart_judge_verdict(&stage.judge),
+                              &stage.policy, &head),
+           SMART_REVIEW_REPLACE, "another path");
+    head.location = base_span_make(NULL, 0);
+    head.bases = bases;
     (void) stage_token(&stage, "patient/Observation.rs", "p1", NULL);
     (void) stage_line(&stage, "GET /Observation");
     head.status = 200;
@@ -431,7 +446,8 @@ static void memory(void)
     base_arena_t *arena = base_arena_new((size_t) 1 << 18);
     smart_head_t head = {.status = 200,
                          .content_type = BASE_SPAN_LIT(JSON),
-                         .bases = {BASE_SPAN_LIT("http://up/fhir"), BASE_SPAN_LIT("https://p/r4")}};
+                         .bases = {.upstream = BASE_SPAN_LIT("http://up/fhir"),
+                                   .public_url = BASE_SPAN_LIT("https://p/r4")}};
     smart_review_t review;
 
     n = (size_t) sprintf(body, "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[");
