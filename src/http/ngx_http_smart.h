@@ -103,6 +103,11 @@ typedef struct {
     size_t                      max_token;
     size_t                      body_buffer;
     size_t                      response_buffer;
+    size_t                      response_max;
+    ngx_int_t                   bundle_max;
+    ngx_int_t                   preread_max;
+    ngx_msec_t                  preread_timeout;
+    smart_limits_t              limits;      /* the judge's, of these */
 
     unsigned                    own:1;       /* `smart` is written here */
     unsigned                    explicit:1;  /* the path is smart_base's */
@@ -114,6 +119,7 @@ typedef enum {
     NGX_HTTP_SMART_TOKEN,       /* the principal is wanted */
     NGX_HTTP_SMART_JUDGE,       /* the judge says what is next */
     NGX_HTTP_SMART_READING,     /* the body is being read */
+    NGX_HTTP_SMART_PREREAD,     /* what is stored is being read */
     NGX_HTTP_SMART_PASSED,
     NGX_HTTP_SMART_DENIED
 } ngx_http_smart_state_e;
@@ -150,6 +156,7 @@ typedef struct {
  * only add up.
  */
 typedef struct ngx_http_smart_ctx_s  ngx_http_smart_ctx_t;
+typedef struct ngx_http_smart_preread_s  ngx_http_smart_preread_t;
 
 struct ngx_http_smart_ctx_s {
     ngx_http_request_t         *request;
@@ -165,10 +172,12 @@ struct ngx_http_smart_ctx_s {
     ngx_uint_t                  credentials_n;   /* how many there were */
     ngx_str_t                   uri;         /* as judged, to see a change */
     ngx_str_t                   query;
+    size_t                      base_len;    /* of uri, what is the base */
     smart_base_t               *base;
     smart_message_t             message;
     smart_judge_t               judge;
     smart_verdict_t             verdict;     /* of all judgements, joined */
+    ngx_http_smart_preread_t   *preread;     /* on its way; NULL: none */
 
     ngx_http_smart_sent_t       sent;
     ngx_http_handler_pt         content_handler;
@@ -183,6 +192,7 @@ struct ngx_http_smart_ctx_s {
     size_t                      held_n;
     size_t                      held_size;
 
+    unsigned                    reading:1;   /* a read waits for the body */
     unsigned                    judged:1;    /* the verdict is in force */
     unsigned                    guarded:1;   /* content handler wrapped */
     unsigned                    verified:1;  /* what is sent was compared */
@@ -243,6 +253,20 @@ ngx_int_t ngx_http_smart_strip_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_smart_handler(ngx_http_request_t *r);
 ngx_http_smart_ctx_t *ngx_http_smart_find(ngx_http_request_t *r);
 ngx_http_smart_ctx_t *ngx_http_smart_record(ngx_http_request_t *r);
+ngx_http_smart_ctx_t *ngx_http_smart_inherit(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *from);
+
+/*
+ * preread: what the judge wants to read before it says more. The other three
+ * are for requests that are such reads
+ */
+ngx_int_t ngx_http_smart_preread(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx);
+void ngx_http_smart_preread_cleanup(ngx_http_smart_preread_t *pr);
+ngx_uint_t ngx_http_smart_is_preread(ngx_http_request_t *r);
+ngx_int_t ngx_http_smart_preread_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_smart_preread_header(ngx_http_request_t *r);
+ngx_int_t ngx_http_smart_preread_body(ngx_http_request_t *r, ngx_chain_t *in);
 
 /* body: NGX_DONE: being read, the phases run again afterwards */
 ngx_int_t ngx_http_smart_body_read(ngx_http_request_t *r,

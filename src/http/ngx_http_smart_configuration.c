@@ -11,6 +11,8 @@ static char *ngx_http_smart_error(ngx_conf_t *cf,
     ngx_http_smart_loc_conf_t *conf, const char *fmt, ngx_str_t *name);
 static void ngx_http_smart_merge_authorization(
     ngx_http_smart_loc_conf_t *prev, ngx_http_smart_loc_conf_t *conf);
+static void ngx_http_smart_merge_bounds(ngx_http_smart_loc_conf_t *prev,
+    ngx_http_smart_loc_conf_t *conf);
 static void ngx_http_smart_merge_who(ngx_http_smart_loc_conf_t *prev,
     ngx_http_smart_loc_conf_t *conf);
 static char *ngx_http_smart_check(ngx_conf_t *cf,
@@ -133,6 +135,10 @@ ngx_http_smart_create_loc_conf(ngx_conf_t *cf)
     conf->max_token = NGX_CONF_UNSET_SIZE;
     conf->body_buffer = NGX_CONF_UNSET_SIZE;
     conf->response_buffer = NGX_CONF_UNSET_SIZE;
+    conf->response_max = NGX_CONF_UNSET_SIZE;
+    conf->bundle_max = NGX_CONF_UNSET;
+    conf->preread_max = NGX_CONF_UNSET;
+    conf->preread_timeout = NGX_CONF_UNSET_MSEC;
 
     return conf;
 }
@@ -146,10 +152,7 @@ ngx_http_smart_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     char  *rv;
 
-    ngx_conf_merge_size_value(conf->max_token, prev->max_token, 16384);
-    ngx_conf_merge_size_value(conf->body_buffer, prev->body_buffer, 1048576);
-    ngx_conf_merge_size_value(conf->response_buffer, prev->response_buffer,
-                              1048576);
+    ngx_http_smart_merge_bounds(prev, conf);
 
     if (conf->base_url == NULL) {
         conf->base_url = prev->base_url;
@@ -176,6 +179,29 @@ ngx_http_smart_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 }
 
 
+/* DESIGN "Bounds". */
+
+static void
+ngx_http_smart_merge_bounds(ngx_http_smart_loc_conf_t *prev,
+    ngx_http_smart_loc_conf_t *conf)
+{
+    ngx_conf_merge_size_value(conf->max_token, prev->max_token, 16384);
+    ngx_conf_merge_size_value(conf->body_buffer, prev->body_buffer, 1048576);
+    ngx_conf_merge_size_value(conf->response_buffer, prev->response_buffer,
+                              1048576);
+    ngx_conf_merge_size_value(conf->response_max, prev->response_max,
+                              64 * 1048576);
+    ngx_conf_merge_value(conf->bundle_max, prev->bundle_max, 500);
+    ngx_conf_merge_value(conf->preread_max, prev->preread_max, 50);
+    ngx_conf_merge_msec_value(conf->preread_timeout, prev->preread_timeout,
+                              10000);
+
+    conf->limits.bundle_max = (size_t) conf->bundle_max;
+    conf->limits.preread_max = (size_t) conf->preread_max;
+    conf->limits.read_buffer = conf->response_buffer;
+}
+
+
 /* F10: of the two, what is written nearer. */
 
 static void
@@ -199,8 +225,10 @@ ngx_http_smart_check(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
 {
     static ngx_str_t  authorization =
                                     ngx_string("smart_upstream_authorization");
-    static ngx_str_t  sizes = ngx_string("smart_max_token, smart_body_buffer "
-                                         "or smart_response_buffer");
+    static ngx_str_t  sizes = ngx_string("smart_max_token, smart_body_buffer, "
+                                 "smart_response_buffer, smart_response_max, "
+                                 "smart_bundle_max, smart_preread_max or "
+                                 "smart_preread_timeout");
 
     if (conf->forward_token && conf->authorization) {
         return ngx_http_smart_error(cf, conf,
@@ -210,7 +238,9 @@ ngx_http_smart_check(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
     }
 
     if (conf->max_token == 0 || conf->body_buffer == 0
-        || conf->response_buffer == 0)
+        || conf->response_buffer == 0 || conf->response_max == 0
+        || conf->bundle_max == 0 || conf->preread_max == 0
+        || conf->preread_timeout == 0)
     {
         return ngx_http_smart_error(cf, conf, "a size of 0 is not a limit: %V",
                                     &sizes);

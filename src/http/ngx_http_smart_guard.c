@@ -161,8 +161,7 @@ ngx_http_smart_guard_handler(ngx_http_request_t *r)
 static ngx_http_smart_ctx_t *
 ngx_http_smart_guard_inherit(ngx_http_request_t *r)
 {
-    base_arena_t          *arena;
-    ngx_http_smart_ctx_t  *ctx, *parent;
+    ngx_http_smart_ctx_t  *parent;
 
     parent = r->parent ? ngx_http_smart_find(r->parent) : NULL;
 
@@ -170,29 +169,7 @@ ngx_http_smart_guard_inherit(ngx_http_request_t *r)
         return NULL;
     }
 
-    ctx = ngx_http_smart_record(r);
-
-    if (ctx == NULL) {
-        return NULL;
-    }
-
-    arena = ctx->arena;
-
-    *ctx = *parent;
-
-    ctx->arena = arena;
-    ctx->request = r;
-    ctx->answer = NGX_HTTP_SMART_UNSEEN;
-    ctx->held = NULL;
-    ctx->held_n = 0;
-    ctx->held_size = 0;
-    ctx->guarded = 1;
-    ctx->verified = 0;
-    ctx->answering = 0;
-    ctx->logged = 0;
-    ctx->header_only = 0;
-
-    return ctx;
+    return ngx_http_smart_inherit(r, parent);
 }
 
 
@@ -237,6 +214,10 @@ ngx_http_smart_guard_create_request(ngx_http_request_t *r)
     {
         return ngx_http_smart_guard_mismatch(r, ctx,
                                   "only proxy_pass with HTTP/1 can be guarded");
+    }
+
+    if (ngx_http_smart_is_preread(r)) {
+        r->upstream->store = 0;
     }
 
     if (ctx->create_request(r) != NGX_OK) {

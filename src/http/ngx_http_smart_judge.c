@@ -36,6 +36,8 @@ static ngx_int_t ngx_http_smart_principal(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_reason_t *reason);
 static ngx_int_t ngx_http_smart_steps(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
+static ngx_int_t ngx_http_smart_read_stored(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx);
 static base_reason_t ngx_http_smart_send(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
 static ngx_int_t ngx_http_smart_refuse(ngx_http_request_t *r,
@@ -51,8 +53,16 @@ ngx_http_smart_handler(ngx_http_request_t *r)
     ngx_http_smart_ctx_t       *ctx;
     ngx_http_smart_loc_conf_t  *slcf;
 
+    if (ngx_http_smart_is_preread(r)) {
+        return ngx_http_smart_preread_handler(r);
+    }
+
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_smart_module);
     ctx = ngx_http_smart_find(r);
+
+    if (ctx && ctx->state == NGX_HTTP_SMART_PREREAD) {
+        return NGX_AGAIN;
+    }
 
     if (!slcf->enabled) {
         return ngx_http_smart_elsewhere(r, ctx, slcf);
@@ -267,6 +277,7 @@ ngx_http_smart_begin(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 
     smart_judge_start(&ctx->judge, ctx->arena, slcf->policy, ctx->base,
                       &ctx->message);
+    smart_judge_limits(&ctx->judge, &slcf->limits);
 
     /* H2: whatever else is sent, and 400 rather than 401 */
 
@@ -397,6 +408,8 @@ ngx_http_smart_message(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
         return BASE_NOT_BELOW_BASE;
     }
 
+    ctx->base_len = base.len;
+
     ngx_http_smart_target(r, &path, &query);
 
     /* spelt otherwise than nginx reads it: the grammar refuses it, whole */
@@ -510,11 +523,24 @@ ngx_http_smart_steps(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 {
     ngx_int_t      rc;
     base_span_t    body;
+    smart_step_t   step;
     base_reason_t  reason;
 
     for ( ;; ) {
 
-        switch (smart_judge_next(&ctx->judge)) {
+        step = ctx->reading ? SMART_WANT_READ : smart_judge_next(&ctx->judge);
+
+        switch (step) {
+
+        case SMART_WANT_READ:
+
+            rc = ngx_http_smart_read_stored(r, ctx);
+
+            if (rc == NGX_ERROR) {
+                return ngx_http_smart_refuse(r, ctx, BASE_NO_MEMORY);
+            }
+
+            return rc;
 
         case SMART_WANT_BODY:
 
@@ -548,7 +574,7 @@ ngx_http_smart_steps(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 
             return ngx_http_smart_guard(r, ctx, ctx->conf);
 
-        default: /* SMART_REFUSE; nobody asks for SMART_WANT_READ yet */
+        default: /* SMART_REFUSE */
 
             ctx->verdict = *smart_judge_verdict(&ctx->judge);
 
@@ -557,6 +583,25 @@ ngx_http_smart_steps(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
                                          : BASE_INTERNAL);
         }
     }
+}
+
+
+/*
+ * The request's own body, if there is one, is kept before anything else is
+ * sent: a read must not take it along, nor find half of it on the connection.
+ */
+
+static ngx_int_t
+ngx_http_smart_read_stored(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
+{
+    if (r == r->main && r->request_body == NULL && !r->discard_body) {
+        ctx->reading = 1;
+        return ngx_http_smart_body_read(r, ctx);
+    }
+
+    ctx->reading = 0;
+
+    return ngx_http_smart_preread(r, ctx);
 }
 
 
@@ -763,10 +808,51 @@ ngx_http_smart_record(ngx_http_request_t *r)
 }
 
 
+/* The record of a subrequest that sends what `from` may send, or reads for it. */
+
+ngx_http_smart_ctx_t *
+ngx_http_smart_inherit(ngx_http_request_t *r, ngx_http_smart_ctx_t *from)
+{
+    base_arena_t          *arena;
+    ngx_http_smart_ctx_t  *ctx;
+
+    ctx = ngx_http_smart_record(r);
+
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    arena = ctx->arena;
+
+    *ctx = *from;
+
+    ctx->arena = arena;
+    ctx->request = r;
+    ctx->state = NGX_HTTP_SMART_PASSED;
+    ctx->preread = NULL;
+    ctx->answer = NGX_HTTP_SMART_UNSEEN;
+    ctx->held = NULL;
+    ctx->held_n = 0;
+    ctx->held_size = 0;
+    ctx->judged = 1;
+    ctx->guarded = 1;
+    ctx->verified = 0;
+    ctx->answering = 0;
+    ctx->logged = 0;
+    ctx->header_only = 0;
+
+    return ctx;
+}
+
+
 static void
 ngx_http_smart_cleanup(void *data)
 {
     ngx_http_smart_ctx_t *ctx = data;
+
+    if (ctx->preread) {
+        ngx_http_smart_preread_cleanup(ctx->preread);
+    }
 
     base_arena_free(ctx->arena);
 }

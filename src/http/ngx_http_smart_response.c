@@ -119,6 +119,10 @@ ngx_http_smart_header_filter(ngx_http_request_t *r)
     base_reason_t          reason;
     ngx_http_smart_ctx_t  *ctx;
 
+    if (ngx_http_smart_is_preread(r)) {
+        return ngx_http_smart_preread_header(r);
+    }
+
     ctx = ngx_http_smart_find(r);
 
     if (ctx == NULL && ngx_http_smart_is_unjudged_clone(r)) {
@@ -274,6 +278,10 @@ ngx_http_smart_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     ngx_chain_t           *cl;
     base_reason_t          reason;
     ngx_http_smart_ctx_t  *ctx;
+
+    if (ngx_http_smart_is_preread(r)) {
+        return ngx_http_smart_preread_body(r, in);
+    }
 
     ctx = ngx_http_smart_find(r);
 
