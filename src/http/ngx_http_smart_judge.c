@@ -13,10 +13,6 @@
 #include "ngx_http_smart_require.h"
 
 
-/* of one request: what was judged, the edits, what reading the answer needs */
-#define NGX_HTTP_SMART_ARENA  (16 * 1024 * 1024)
-
-
 static ngx_int_t ngx_http_smart_elsewhere(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, ngx_http_smart_loc_conf_t *slcf);
 static ngx_uint_t ngx_http_smart_slipped(ngx_http_request_t *r);
@@ -36,13 +32,14 @@ static ngx_int_t ngx_http_smart_principal(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_reason_t *reason);
 static ngx_int_t ngx_http_smart_steps(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
+static ngx_int_t ngx_http_smart_read_body(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx);
 static ngx_int_t ngx_http_smart_read_stored(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
 static base_reason_t ngx_http_smart_send(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
 static ngx_int_t ngx_http_smart_refuse(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_reason_t reason);
-static void ngx_http_smart_cleanup(void *data);
 
 
 ngx_int_t
@@ -522,7 +519,6 @@ static ngx_int_t
 ngx_http_smart_steps(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 {
     ngx_int_t      rc;
-    base_span_t    body;
     smart_step_t   step;
     base_reason_t  reason;
 
@@ -544,20 +540,13 @@ ngx_http_smart_steps(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 
         case SMART_WANT_BODY:
 
-            rc = ngx_http_smart_body_whole(r, ctx, &body);
+            rc = ngx_http_smart_read_body(r, ctx);
 
             if (rc == NGX_OK) {
-                smart_judge_body(&ctx->judge, body);
                 continue;
             }
 
-            if (rc == NGX_AGAIN) {
-                return ngx_http_smart_body_read(r, ctx);
-            }
-
-            return ngx_http_smart_refuse(r, ctx, rc == NGX_DECLINED
-                                         ? BASE_BODY_TOO_LARGE
-                                         : BASE_NO_MEMORY);
+            return rc;
 
         case SMART_ANSWER:
 
@@ -582,6 +571,34 @@ ngx_http_smart_steps(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
                                          ? ctx->verdict.reason
                                          : BASE_INTERNAL);
         }
+    }
+}
+
+
+/* NGX_OK: the judge has it; anything else is for the phases. */
+
+static ngx_int_t
+ngx_http_smart_read_body(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
+{
+    ngx_int_t    rc;
+    base_span_t  body;
+
+    rc = ngx_http_smart_body_whole(r, ctx, &body);
+
+    switch (rc) {
+
+    case NGX_OK:
+        smart_judge_body(&ctx->judge, body);
+        return NGX_OK;
+
+    case NGX_AGAIN:
+        return ngx_http_smart_body_read(r, ctx);
+
+    case NGX_DECLINED:
+        return ngx_http_smart_refuse(r, ctx, BASE_BODY_TOO_LARGE);
+
+    default:
+        return ngx_http_smart_refuse(r, ctx, BASE_NO_MEMORY);
     }
 }
 
@@ -744,115 +761,4 @@ ngx_http_smart_refuse(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     ngx_http_finalize_request(r, ngx_http_smart_deny(r, ctx, reason));
 
     return NGX_DONE;
-}
-
-
-ngx_http_smart_ctx_t *
-ngx_http_smart_find(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t    *cln;
-    ngx_http_smart_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_smart_module);
-
-    if (ctx || !(r->internal || r->filter_finalize)) {
-        return ctx;
-    }
-
-    /* an internal redirect wipes r->ctx; subrequests share the pool */
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler != ngx_http_smart_cleanup) {
-            continue;
-        }
-
-        ctx = cln->data;
-
-        if (ctx->request == r) {
-            ngx_http_set_ctx(r, ctx, ngx_http_smart_module);
-            return ctx;
-        }
-    }
-
-    return NULL;
-}
-
-
-ngx_http_smart_ctx_t *
-ngx_http_smart_record(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t    *cln;
-    ngx_http_smart_ctx_t  *ctx;
-
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_smart_ctx_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    ctx = cln->data;
-    ngx_memzero(ctx, sizeof(ngx_http_smart_ctx_t));
-
-    cln->handler = ngx_http_smart_cleanup;
-
-    ctx->request = r;
-    smart_verdict_init(&ctx->verdict);
-
-    ctx->arena = base_arena_new(NGX_HTTP_SMART_ARENA);
-    if (ctx->arena == NULL) {
-        return NULL;
-    }
-
-    ngx_http_set_ctx(r, ctx, ngx_http_smart_module);
-
-    return ctx;
-}
-
-
-/* The record of a subrequest that sends what `from` may send, or reads for it. */
-
-ngx_http_smart_ctx_t *
-ngx_http_smart_inherit(ngx_http_request_t *r, ngx_http_smart_ctx_t *from)
-{
-    base_arena_t          *arena;
-    ngx_http_smart_ctx_t  *ctx;
-
-    ctx = ngx_http_smart_record(r);
-
-    if (ctx == NULL) {
-        return NULL;
-    }
-
-    arena = ctx->arena;
-
-    *ctx = *from;
-
-    ctx->arena = arena;
-    ctx->request = r;
-    ctx->state = NGX_HTTP_SMART_PASSED;
-    ctx->preread = NULL;
-    ctx->answer = NGX_HTTP_SMART_UNSEEN;
-    ctx->held = NULL;
-    ctx->held_n = 0;
-    ctx->held_size = 0;
-    ctx->judged = 1;
-    ctx->guarded = 1;
-    ctx->verified = 0;
-    ctx->answering = 0;
-    ctx->logged = 0;
-    ctx->header_only = 0;
-
-    return ctx;
-}
-
-
-static void
-ngx_http_smart_cleanup(void *data)
-{
-    ngx_http_smart_ctx_t *ctx = data;
-
-    if (ctx->preread) {
-        ngx_http_smart_preread_cleanup(ctx->preread);
-    }
-
-    base_arena_free(ctx->arena);
 }
