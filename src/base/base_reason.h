@@ -96,6 +96,7 @@
     X(BASE_PATIENT_INTERACTION,    "patient_interaction",    403, "forbidden", "insufficient_scope", CLIENT, "This interaction is not supported with patient-level scopes.") \
     X(BASE_WRITE_WITHOUT_READ,     "write_without_read",     403, "forbidden", "insufficient_scope", CLIENT, "Writing without read access to the type is not supported here.") \
     X(BASE_CONDITIONAL_REFERENCE,  "conditional_reference",  403, "forbidden", "insufficient_scope", CLIENT, "The body refers to a resource by a search that the access token's scopes do not cover.") \
+    X(BASE_BODY_UNCOVERED,         "body_uncovered",         403, "forbidden", "insufficient_scope", CLIENT, "The resource to be written is not covered by the access token's scopes.") \
     X(BASE_NOT_NARROWABLE,         "not_narrowable",         403, "forbidden", "insufficient_scope", CLIENT, "The request cannot be confined to what the access token covers.") \
     X(BASE_PARAMETER_REFUSED,      "parameter_refused",      403, "not-supported", "", CLIENT, "A parameter of the request is not supported here.") \
     X(BASE_PARAMETER_REACH,        "parameter_reach",        403, "forbidden", "insufficient_scope", CLIENT, "A parameter of the request reaches resources that the access token does not cover.") \

@@ -509,6 +509,8 @@ static void link_done(fhir_bundle_t *bundle)
     if (base_span_is(fhir_text_span(&bundle->_relation), "self")) {
         level->link_self = level->selves++ == 0 ? base_arena_copy(bundle->_arena, bundle->_link_url)
                                                 : base_span_make(NULL, 0);
+    } else if (base_span_is(fhir_text_span(&bundle->_relation), "next")) {
+        level->has_next = true;
     }
 }
 

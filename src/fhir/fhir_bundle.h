@@ -117,6 +117,7 @@ typedef struct {
     base_span_t
         link_self; /* url of the one link whose relation is self; absent when there are several; in the arena */
     unsigned selves;
+    bool has_next;       /* a link leads to another page */
     fhir_text_t total;   /* as written */
     uint64_t items_open; /* offset behind the '[' of entry or parameter; 0: not there */
     fhir_bundle_member_t member;

@@ -24,10 +24,25 @@ static fhir_fact_t test_absent(const fhir_watch_t *watch, base_span_t text)
     return FHIR_NOT_MET;
 }
 
+/* Anything that is not surely of another type may be one more of them: a urn, a search, a contained resource, another base's. */
+static fhir_fact_t test_others(const fhir_watch_t *watch, base_span_t text)
+{
+    fhir_reference_t ref;
+    bool typed;
+
+    fhir_reference_parse(text, &ref);
+    typed = ref.kind == FHIR_REFERENCE_RELATIVE || ref.kind == FHIR_REFERENCE_ABSOLUTE;
+    if (typed && !base_span_eq(ref.type, watch->type)) {
+        return FHIR_NOT_MET;
+    }
+    return test_reference(watch, text) == FHIR_MET ? FHIR_NOT_MET : FHIR_MET;
+}
+
 const fhir_watch_test_t *fhir_watch_test(fhir_watch_kind_t kind)
 {
     static const fhir_watch_test_t tests[FHIR_WATCH_KINDS] = {
         [FHIR_WATCH_REFERENCE] = {FHIR_NOT_MET, FHIR_UNKNOWN, test_reference},
+        [FHIR_WATCH_OTHERS] = {FHIR_NOT_MET, FHIR_UNKNOWN, test_others},
         [FHIR_WATCH_ABSENT] = {FHIR_MET, FHIR_NOT_MET, test_absent},
         [FHIR_WATCH_TEST] = {FHIR_NOT_MET, FHIR_UNKNOWN, NULL},
     };
@@ -91,9 +106,9 @@ static fhir_watch_t *add(fhir_lens_t *lens, fhir_watch_kind_t kind, const char *
     return watch;
 }
 
-int fhir_lens_watch_reference(fhir_lens_t *lens, const fhir_path_t *path, const base_span_t *bases,
-                              size_t n_bases, const char *type, const base_span_t *ids,
-                              size_t n_ids)
+static int add_reference(fhir_lens_t *lens, fhir_watch_kind_t kind, const fhir_path_t *path,
+                         const base_span_t *bases, size_t n_bases, const char *type,
+                         const base_span_t *ids, size_t n_ids)
 {
     fhir_watch_t *watch;
 
@@ -105,7 +120,7 @@ int fhir_lens_watch_reference(fhir_lens_t *lens, const fhir_path_t *path, const 
     if (path->target != NULL && !base_span_is(base_span_of(path->target), type)) {
         return FHIR_LENS_FAILED;
     }
-    watch = add(lens, FHIR_WATCH_REFERENCE, path->text, "reference");
+    watch = add(lens, kind, path->text, "reference");
     if (watch == NULL) {
         return FHIR_LENS_FAILED;
     }
@@ -115,6 +130,19 @@ int fhir_lens_watch_reference(fhir_lens_t *lens, const fhir_path_t *path, const 
     watch->ids = ids;
     watch->n_ids = n_ids;
     return (int) lens->n++;
+}
+
+int fhir_lens_watch_reference(fhir_lens_t *lens, const fhir_path_t *path, const base_span_t *bases,
+                              size_t n_bases, const char *type, const base_span_t *ids,
+                              size_t n_ids)
+{
+    return add_reference(lens, FHIR_WATCH_REFERENCE, path, bases, n_bases, type, ids, n_ids);
+}
+
+int fhir_lens_watch_others(fhir_lens_t *lens, const fhir_path_t *path, const base_span_t *bases,
+                           size_t n_bases, const char *type, const base_span_t *ids, size_t n_ids)
+{
+    return add_reference(lens, FHIR_WATCH_OTHERS, path, bases, n_bases, type, ids, n_ids);
 }
 
 int fhir_lens_watch_absent(fhir_lens_t *lens, const fhir_path_t *path)

@@ -32,6 +32,14 @@ int fhir_lens_watch_reference(fhir_lens_t *lens, const fhir_path_t *path, const 
                               size_t n_bases, const char *type, const base_span_t *ids,
                               size_t n_ids);
 
+/*
+ * Watches for any other of the type at `path` (RULES D4, writes): met when a reference there is
+ * neither one of `ids` on this server nor surely of another type. Else as above; whoever asks must
+ * insist on NOT_MET.
+ */
+int fhir_lens_watch_others(fhir_lens_t *lens, const fhir_path_t *path, const base_span_t *bases,
+                           size_t n_bases, const char *type, const base_span_t *ids, size_t n_ids);
+
 /* Watches that there is nothing at `path` (RULES D8: Device.patient absent): met without any value
  * there. Else as above. */
 int fhir_lens_watch_absent(fhir_lens_t *lens, const fhir_path_t *path);

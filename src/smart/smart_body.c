@@ -197,14 +197,29 @@ static bool is_raw_binary(const fhir_request_t *request)
            !smart_media_is_fhir(request->message.content_type);
 }
 
+/* One strict pass over all of it. `named`: the id must be the request's. */
+static base_reason_t judge_json(reader_t *r, bool named, base_arena_t *arena)
+{
+    uint64_t *hashes = base_arena_array(arena, MEMBERS_MAX, sizeof(*hashes));
+    base_reason_t reason;
+
+    if (hashes == NULL) {
+        return BASE_NO_MEMORY;
+    }
+    base_json_init(&r->js, BASE_JSON_STRICT, BASE_JSON_DEPTH_MAX, hashes, MEMBERS_MAX);
+    reason = read_all(r);
+    if (reason != BASE_OK || r->is_patch) {
+        return reason;
+    }
+    return r->typed && (r->named || !named) ? BASE_OK : BASE_BODY_TYPE;
+}
+
 base_reason_t smart_body_judge(const smart_grants_t *grants, const fhir_request_t *request,
                                const fhir_definitions_t *definitions, base_span_t body,
                                base_arena_t *arena)
 {
     reader_t r = {0};
     base_span_t media = request->message.content_type;
-    uint64_t *hashes;
-    base_reason_t reason;
 
     r.grants = grants;
     r.request = request;
@@ -222,15 +237,18 @@ base_reason_t smart_body_judge(const smart_grants_t *grants, const fhir_request_
     if (!smart_media_is_json(media) && !(r.is_patch && smart_media_is_json_patch(media))) {
         return BASE_CONTENT_TYPE;
     }
-    hashes = base_arena_array(arena, MEMBERS_MAX, sizeof(*hashes));
-    if (hashes == NULL) {
-        return BASE_NO_MEMORY;
-    }
-    base_json_init(&r.js, BASE_JSON_STRICT, BASE_JSON_DEPTH_MAX, hashes, MEMBERS_MAX);
-    reason = read_all(&r);
-    if (reason != BASE_OK || r.is_patch) {
-        return reason;
-    }
-    return r.typed && (r.named || request->row->interaction != FHIR_UPDATE) ? BASE_OK
-                                                                            : BASE_BODY_TYPE;
+    return judge_json(&r, request->row->interaction == FHIR_UPDATE, arena);
+}
+
+base_reason_t smart_body_judge_update(const smart_grants_t *grants, const fhir_request_t *request,
+                                      const fhir_definitions_t *definitions, base_span_t body,
+                                      base_arena_t *arena)
+{
+    reader_t r = {0};
+
+    r.grants = grants;
+    r.request = request;
+    r.definitions = definitions;
+    r.in = body;
+    return judge_json(&r, true, arena);
 }

@@ -21,4 +21,9 @@ base_reason_t smart_body_judge(const smart_grants_t *grants, const fhir_request_
                                const fhir_definitions_t *definitions, base_span_t body,
                                base_arena_t *arena);
 
+/* The same of what a patch makes of a stored resource, as if it were the body of an update of the request's instance (D10). */
+base_reason_t smart_body_judge_update(const smart_grants_t *grants, const fhir_request_t *request,
+                                      const fhir_definitions_t *definitions, base_span_t body,
+                                      base_arena_t *arena);
+
 #endif

@@ -175,7 +175,7 @@ bool smart_cover_is_subject(const fhir_type_t *type, base_span_t name)
 }
 
 /* The elements that decide. Patient is judged by its id; its links count only where the policy says so (D3). */
-static fhir_paths_t paths_of(const smart_cover_t *cover)
+fhir_paths_t smart_cover_paths(const smart_cover_t *cover)
 {
     fhir_paths_t none = {NULL, 0};
     const fhir_parameter_t *link;
@@ -251,7 +251,7 @@ static uint64_t mask_of(int bit)
 static bool watch_members(smart_watch_t *watch, watched_t *watched, size_t w)
 {
     const smart_cover_t *cover = &watched->cover;
-    fhir_paths_t paths = paths_of(cover);
+    fhir_paths_t paths = smart_cover_paths(cover);
     int bit;
     unsigned i;
 

@@ -72,6 +72,9 @@ const char *smart_cover_parameter(const fhir_type_t *type);
 /* True for that parameter and those that read the same element; for Patient `_id` alone (C15). */
 bool smart_cover_is_subject(const fhir_type_t *type, base_span_t name);
 
+/* The elements that make a resource a patient's, by the cover's rule; none for Patient, which is judged by its id (D3). */
+fhir_paths_t smart_cover_paths(const smart_cover_t *cover);
+
 /* What must be looked at in a resource to say whether one of the covers holds for it. */
 typedef struct smart_watch_s smart_watch_t;
 

@@ -1,18 +1,10 @@
-#include "smart/smart_decide.h"
-
 #include "fhir/fhir_reference.h"
-#include "smart/smart_parameters.h"
+#include "smart/smart_decide_own.h"
 #include "smart/smart_types.h"
 
 #include <string.h>
 
-/* One decision in the making. */
-typedef struct {
-    const smart_grants_t *grants;
-    const fhir_request_t *request;
-    const smart_policy_t *policy;
-    smart_verdict_t *verdict;
-} decision_t;
+typedef smart_decision_t decision_t;
 
 static void allow(decision_t *d, const char *rule)
 {
@@ -27,7 +19,7 @@ static void refuse(decision_t *d, base_reason_t reason, const char *rule)
 }
 
 /* L4: nothing granted for a letter that is needed. */
-static void refuse_missing(decision_t *d, unsigned letter)
+void smart_decision_missing(decision_t *d, unsigned letter)
 {
     base_reason_t reason =
         smart_grants_missing(d->grants, letter, d->request->type, &d->verdict->missing);
@@ -40,8 +32,8 @@ static void refuse_missing(decision_t *d, unsigned letter)
     refuse(d, reason, rule);
 }
 
-static smart_check_t *oblige(decision_t *d, unsigned obligations, smart_check_kind_t kind,
-                             const smart_cover_t *cover)
+smart_check_t *smart_decision_oblige(decision_t *d, unsigned obligations, smart_check_kind_t kind,
+                                     const smart_cover_t *cover)
 {
     smart_check_t *check = &d->verdict->check[d->verdict->check_n++];
 
@@ -66,8 +58,8 @@ static void note_parameters(decision_t *d, smart_check_t *check,
 }
 
 /* False: refused. */
-static bool parameters_judged(decision_t *d, smart_asking_t asking, const smart_cover_t *cover,
-                              smart_parameters_t *parameters)
+bool smart_decision_parameters(decision_t *d, smart_asking_t asking, const smart_cover_t *cover,
+                               smart_parameters_t *parameters)
 {
     smart_parameters_judge(d->grants, d->policy, &d->request->query, asking, d->request->type,
                            cover, parameters);
@@ -94,7 +86,7 @@ static void decide_page(decision_t *d)
     }
     if (!smart_grants_each(d->grants, SMART_R | SMART_S)) {
         any.letter = SMART_R | SMART_S;
-        oblige(d, SMART_RESPONSE, SMART_CHECK_PAGE, &any);
+        smart_decision_oblige(d, SMART_RESPONSE, SMART_CHECK_PAGE, &any);
     }
     allow(d, "L20");
 }
@@ -111,7 +103,7 @@ static void decide_base_page(decision_t *d)
 }
 
 /* D9: what lies at and below Patient/{another id} is refused by the request alone, whether it exists or not. */
-static bool names_other_patient(const decision_t *d, const smart_cover_t *cover)
+bool smart_decision_names_other(const decision_t *d, const smart_cover_t *cover)
 {
     return strcmp(d->request->type->name, "Patient") == 0 && !cover->linked &&
            smart_cover_is_confined(cover) && !smart_cover_has_patient(cover, d->request->id);
@@ -123,7 +115,7 @@ static void decide_confined_instance(decision_t *d, const smart_cover_t *cover,
 {
     fhir_interaction_t interaction = d->request->row->interaction;
 
-    if (names_other_patient(d, cover)) {
+    if (smart_decision_names_other(d, cover)) {
         refuse(d, BASE_OTHER_PATIENT, "D9");
         return;
     }
@@ -135,9 +127,9 @@ static void decide_confined_instance(decision_t *d, const smart_cover_t *cover,
         refuse(d, BASE_NOT_NARROWABLE, "C13");
         return;
     }
-    oblige(d, SMART_RESPONSE,
-           interaction == FHIR_HISTORY_INSTANCE ? SMART_CHECK_HISTORY : SMART_CHECK_INSTANCE,
-           cover);
+    smart_decision_oblige(
+        d, SMART_RESPONSE,
+        interaction == FHIR_HISTORY_INSTANCE ? SMART_CHECK_HISTORY : SMART_CHECK_INSTANCE, cover);
     allow(d, interaction == FHIR_READ ? "D9" : "D11");
 }
 
@@ -147,13 +139,14 @@ static void decide_instance(decision_t *d)
     smart_parameters_t parameters;
 
     if (smart_cover_is_empty(&cover)) {
-        refuse_missing(d, SMART_R);
+        smart_decision_missing(d, SMART_R);
         return;
     }
-    if (!parameters_judged(d,
-                           d->request->row->interaction == FHIR_HISTORY_INSTANCE ? SMART_ASK_HISTORY
-                                                                                 : SMART_ASK_READ,
-                           &cover, &parameters)) {
+    if (!smart_decision_parameters(d,
+                                   d->request->row->interaction == FHIR_HISTORY_INSTANCE
+                                       ? SMART_ASK_HISTORY
+                                       : SMART_ASK_READ,
+                                   &cover, &parameters)) {
         return;
     }
     if (!smart_cover_is_true(&cover)) {
@@ -259,8 +252,9 @@ static void decide_narrowed(decision_t *d, const smart_cover_t *cover,
         refuse(d, BASE_NOT_NARROWABLE, "C19");
         return;
     }
-    note_parameters(d, oblige(d, SMART_NARROW | SMART_RESPONSE, SMART_CHECK_SEARCHSET, cover),
-                    parameters);
+    note_parameters(
+        d, smart_decision_oblige(d, SMART_NARROW | SMART_RESPONSE, SMART_CHECK_SEARCHSET, cover),
+        parameters);
     allow(d, "L5");
 }
 
@@ -287,11 +281,11 @@ static void decide_search(decision_t *d)
     smart_parameters_t parameters;
 
     if (smart_cover_is_empty(&cover)) {
-        refuse_missing(d, SMART_S);
+        smart_decision_missing(d, SMART_S);
         return;
     }
     if (!compartment_is_own(d, &cover) ||
-        !parameters_judged(d, SMART_ASK_SEARCH, &cover, &parameters)) {
+        !smart_decision_parameters(d, SMART_ASK_SEARCH, &cover, &parameters)) {
         return;
     }
     if (!smart_cover_is_true(&cover)) {
@@ -300,7 +294,8 @@ static void decide_search(decision_t *d)
         decide_page(d);
     } else {
         if (parameters.includes && !smart_grants_all(d->grants, SMART_S)) {
-            note_parameters(d, oblige(d, SMART_RESPONSE, SMART_CHECK_SEARCHSET, &cover),
+            note_parameters(d,
+                            smart_decision_oblige(d, SMART_RESPONSE, SMART_CHECK_SEARCHSET, &cover),
                             &parameters);
         }
         allow(d, "L2");
@@ -314,8 +309,8 @@ static void decide_type_history(decision_t *d)
     smart_parameters_t parameters;
 
     if (smart_cover_is_empty(&cover)) {
-        refuse_missing(d, SMART_S);
-    } else if (!parameters_judged(d, SMART_ASK_HISTORY, &cover, &parameters)) {
+        smart_decision_missing(d, SMART_S);
+    } else if (!smart_decision_parameters(d, SMART_ASK_HISTORY, &cover, &parameters)) {
         return;
     } else if (!smart_cover_is_true(&cover)) {
         refuse(d, BASE_PATIENT_INTERACTION, "B2");
@@ -344,10 +339,11 @@ static void decide_types(decision_t *d, const smart_parameters_t *parameters)
         return;
     }
     any.letter = SMART_S;
-    check = oblige(d, SMART_NARROW | SMART_RESPONSE,
-                   d->request->row->interaction == FHIR_HISTORY_SYSTEM ? SMART_CHECK_HISTORY
-                                                                       : SMART_CHECK_SEARCHSET,
-                   &any);
+    check = smart_decision_oblige(d, SMART_NARROW | SMART_RESPONSE,
+                                  d->request->row->interaction == FHIR_HISTORY_SYSTEM
+                                      ? SMART_CHECK_HISTORY
+                                      : SMART_CHECK_SEARCHSET,
+                                  &any);
     check->types = types;
     note_parameters(d, check, parameters);
     allow(d, "L17");
@@ -375,8 +371,8 @@ static void decide_own_compartment(decision_t *d, const smart_parameters_t *para
         return;
     }
     any.letter = SMART_S;
-    check = oblige(d, wildcard ? SMART_RESPONSE : SMART_NARROW | SMART_RESPONSE,
-                   SMART_CHECK_SEARCHSET, &any);
+    check = smart_decision_oblige(d, wildcard ? SMART_RESPONSE : SMART_NARROW | SMART_RESPONSE,
+                                  SMART_CHECK_SEARCHSET, &any);
     check->types = types;
     note_parameters(d, check, parameters);
     allow(d, "D7");
@@ -394,11 +390,11 @@ static void decide_system(decision_t *d)
     if (!smart_grants_any(d->grants, SMART_S)) {
         smart_grants_missing_any(d->grants, SMART_S, &d->verdict->missing);
         refuse(d, BASE_SCOPE_MISSING, "L17");
-    } else if (!parameters_judged(d,
-                                  d->request->row->interaction == FHIR_HISTORY_SYSTEM
-                                      ? SMART_ASK_HISTORY
-                                      : SMART_ASK_SEARCH,
-                                  NULL, &parameters)) {
+    } else if (!smart_decision_parameters(d,
+                                          d->request->row->interaction == FHIR_HISTORY_SYSTEM
+                                              ? SMART_ASK_HISTORY
+                                              : SMART_ASK_SEARCH,
+                                          NULL, &parameters)) {
         return;
     } else if (smart_grants_all(d->grants, SMART_S)) {
         allow(d, "L2");
@@ -458,7 +454,7 @@ static void check_operation(decision_t *d)
 
     if (!smart_grants_each(d->grants, SMART_R | SMART_S)) {
         any.letter = SMART_R | SMART_S;
-        oblige(d, SMART_RESPONSE, SMART_CHECK_OPERATION, &any);
+        smart_decision_oblige(d, SMART_RESPONSE, SMART_CHECK_OPERATION, &any);
         d->verdict->check[d->verdict->check_n - 1].id = base_span_make(NULL, 0);
     }
     allow(d, "B6");
@@ -499,14 +495,16 @@ static void decide_everything(decision_t *d)
     }
     cover = smart_grants_cover(d->grants, SMART_R, d->request->type);
     if (smart_cover_is_empty(&cover)) {
-        refuse_missing(d, SMART_R);
+        smart_decision_missing(d, SMART_R);
         return;
     }
     plain = cover;
     plain._alternative_n = 0; /* the instance is not read first, so constraints cannot be met */
     if (!smart_cover_is_true(&cover) && (strcmp(d->request->type->name, "Patient") != 0 ||
                                          !smart_cover_has_patient(&plain, d->request->id))) {
-        refuse(d, names_other_patient(d, &cover) ? BASE_OTHER_PATIENT : BASE_PATIENT_INTERACTION,
+        refuse(d,
+               smart_decision_names_other(d, &cover) ? BASE_OTHER_PATIENT
+                                                     : BASE_PATIENT_INTERACTION,
                "B6");
         return;
     }
@@ -571,90 +569,6 @@ static void decide_operation(decision_t *d)
     } else {
         decide_by_scopes(d, row);
     }
-}
-
-static unsigned write_letter(fhir_interaction_t interaction)
-{
-    switch (interaction) {
-    case FHIR_CREATE:
-    case FHIR_CREATE_CONDITIONAL:
-        return SMART_C;
-    case FHIR_DELETE:
-    case FHIR_DELETE_CONDITIONAL:
-        return SMART_D;
-    default:
-        return SMART_U;
-    }
-}
-
-static bool is_deletion(fhir_interaction_t interaction)
-{
-    return interaction == FHIR_DELETE || interaction == FHIR_DELETE_CONDITIONAL;
-}
-
-/* L3: what selects is a search. Criteria of an If-None-Exist header are judged by smart_judge, which has memory to read them. */
-static bool criteria_judged(decision_t *d)
-{
-    smart_cover_t cover = smart_grants_cover(d->grants, SMART_S, d->request->type);
-    smart_parameters_t parameters;
-
-    if (!d->request->conditional) {
-        return parameters_judged(d, SMART_ASK_PLAIN, &cover, &parameters);
-    }
-    if (smart_cover_is_empty(&cover)) {
-        refuse_missing(d, SMART_S);
-        return false;
-    }
-    if (!smart_cover_is_true(&cover)) {
-        refuse(d, BASE_NOT_NARROWABLE, "L13");
-        return false;
-    }
-    return parameters_judged(d,
-                             d->request->row->interaction == FHIR_CREATE_CONDITIONAL
-                                 ? SMART_ASK_PLAIN
-                                 : SMART_ASK_CRITERIA,
-                             &cover, &parameters);
-}
-
-/* A Subscription exports what will be written in future; its criteria are not judged yet (B13). */
-static bool exports_future(const decision_t *d)
-{
-    return strcmp(d->request->type->name, "Subscription") == 0 &&
-           !is_deletion(d->request->row->interaction);
-}
-
-static void decide_write(decision_t *d)
-{
-    fhir_interaction_t interaction = d->request->row->interaction;
-    unsigned letter = write_letter(interaction);
-    smart_cover_t cover = smart_grants_cover(d->grants, letter, d->request->type);
-    smart_cover_t read = smart_grants_cover(d->grants, SMART_R, d->request->type);
-
-    if (smart_cover_is_empty(&cover)) {
-        refuse_missing(d, letter);
-        return;
-    }
-    if (!smart_cover_is_true(&cover)) {
-        refuse(d, smart_cover_is_confined(&cover) ? BASE_PATIENT_WRITE : BASE_SCOPE_CONSTRAINED,
-               smart_cover_is_confined(&cover) ? "D10" : "E5");
-        return;
-    }
-    if (!smart_cover_is_true(&read)) {
-        (void) smart_grants_missing(d->grants, SMART_R, d->request->type, &d->verdict->missing);
-        refuse(d, BASE_WRITE_WITHOUT_READ, "B4");
-        return;
-    }
-    if (exports_future(d)) {
-        refuse(d, BASE_INTERACTION_REFUSED, "B13");
-        return;
-    }
-    if (!criteria_judged(d)) {
-        return;
-    }
-    if (!is_deletion(interaction) && !smart_grants_all(d->grants, letter | SMART_S)) {
-        d->verdict->obligations |= SMART_BODY;
-    }
-    allow(d, "L2");
 }
 
 static bool is_public_path(const fhir_request_t *request, const smart_policy_t *policy)
@@ -729,14 +643,14 @@ static const struct {
     {FHIR_SEARCH_COMPARTMENT_ALL, decide_system},
     {FHIR_SEARCH_SYSTEM, decide_system},
     {FHIR_PAGE, decide_base_page},
-    {FHIR_CREATE, decide_write},
-    {FHIR_CREATE_CONDITIONAL, decide_write},
-    {FHIR_UPDATE, decide_write},
-    {FHIR_UPDATE_CONDITIONAL, decide_write},
-    {FHIR_PATCH, decide_write},
-    {FHIR_PATCH_CONDITIONAL, decide_write},
-    {FHIR_DELETE, decide_write},
-    {FHIR_DELETE_CONDITIONAL, decide_write},
+    {FHIR_CREATE, smart_decide_write},
+    {FHIR_CREATE_CONDITIONAL, smart_decide_write},
+    {FHIR_UPDATE, smart_decide_write},
+    {FHIR_UPDATE_CONDITIONAL, smart_decide_write},
+    {FHIR_PATCH, smart_decide_write},
+    {FHIR_PATCH_CONDITIONAL, smart_decide_write},
+    {FHIR_DELETE, smart_decide_write},
+    {FHIR_DELETE_CONDITIONAL, smart_decide_write},
 };
 
 static void decide_protected(decision_t *d)

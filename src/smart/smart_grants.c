@@ -253,15 +253,42 @@ static void grant_all(smart_grants_t *grants, unsigned letters, fhir_type_set_t 
     }
 }
 
+/* D5, D6, D10: what no patient's grant creates, updates or deletes. */
+static const struct {
+    const char *type;
+    unsigned letters;
+} unwritten[] = {
+    {"Patient", SMART_C | SMART_D},
+    {"Provenance", SMART_U | SMART_D},
+    {"AuditEvent", SMART_C | SMART_U | SMART_D},
+    {"Group", SMART_C | SMART_U | SMART_D},
+};
+
+/* Of the types, those that a patient's grant reaches with the letter. */
+static fhir_type_set_t members_of(const smart_grants_t *grants, fhir_type_set_t types,
+                                  unsigned letter)
+{
+    fhir_type_set_t members = set_both(types, grants->policy->members);
+    size_t i;
+
+    for (i = 0; i < sizeof(unwritten) / sizeof(unwritten[0]); i++) {
+        if ((unwritten[i].letters & letter) != 0) {
+            set_without(&members, grants->policy->definitions, unwritten[i].type);
+        }
+    }
+    return members;
+}
+
 /* A grant confined to patients: members of their compartment; shared types to read and search (D8), Endpoint only by name (D5). */
 static void grant_confined(smart_grants_t *grants, unsigned by, unsigned letters,
                            fhir_type_set_t types, bool named)
 {
-    fhir_type_set_t members = set_both(types, grants->policy->members);
+    fhir_type_set_t members;
     unsigned at;
 
     for (at = 0; at < SMART_LETTERS; at++) {
         if ((letters & (1u << at)) != 0) {
+            members = members_of(grants, types, 1u << at);
             set_unite(&grants->confined[by].types[at], members);
         }
     }
@@ -303,14 +330,20 @@ static unsigned confined_by(const making_t *m, const smart_scope_t *scope)
 static bool grant_constrained(making_t *m, const smart_scope_t *scope, fhir_type_set_t types,
                               bool named, const smart_constraint_t *constraint)
 {
+    static const unsigned kinds[] = {SMART_R | SMART_S, SMART_C, SMART_U, SMART_D};
     unsigned by = confined_by(m, scope);
+    size_t i;
 
     if (by == SMART_CONFINED_MAX) {
         return add_alternative(m, NULL, scope->letters, types, constraint);
     }
-    return add_alternative(m, &m->grants->confined[by].who, scope->letters,
-                           set_both(types, m->grants->policy->members), constraint) &&
-           add_alternative(m, NULL, scope->letters & (SMART_R | SMART_S),
+    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (!add_alternative(m, &m->grants->confined[by].who, scope->letters & kinds[i],
+                             members_of(m->grants, types, kinds[i]), constraint)) {
+            return false;
+        }
+    }
+    return add_alternative(m, NULL, scope->letters & (SMART_R | SMART_S),
                            shared_types(m->grants, types, named), constraint);
 }
 

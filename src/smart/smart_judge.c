@@ -20,6 +20,10 @@ static const char *const unsent_under_check[] = {
     "if-none-match", "if-modified-since", "if-match",       "if-unmodified-since",
     "range",         "if-range",          "accept-encoding"};
 
+/* B14, of a write, whose preconditions are the client's, or become ours (L13). */
+static const char *const unsent_with_write[] = {"if-modified-since", "range", "if-range",
+                                                "accept-encoding"};
+
 static const smart_limits_t preset_limits = {500, 50, (size_t) 1 << 20};
 
 static void refuse(smart_judge_t *judge, base_reason_t reason, const char *rule)
@@ -104,7 +108,11 @@ void smart_judge_start_entry(smart_judge_t *judge, base_arena_t *arena,
     judge->_base = smart_grants_base(grants);
     judge->_grants = grants;
     judge->_request = *request;
-    judge->_message.fhir = request->message;
+    /* B5: it stands in a JSON body, so it is FHIR's JSON. */
+    if (judge->_request.message.content_type.p == NULL) {
+        judge->_request.message.content_type = BASE_SPAN("application/fhir+json");
+    }
+    judge->_message.fhir = judge->_request.message;
     judge->_body = resource.p == NULL ? BASE_SPAN("") : resource;
     judge->_step = SMART_REFUSE;
     judge->_limits = preset_limits;
@@ -312,22 +320,34 @@ static base_reason_t open_answer(smart_judge_t *judge)
                                                  &judge->_request.query);
 }
 
-/* B9: a preference may be ignored, so the one for an answer elsewhere and later is taken out. */
+/* What is not sent on of the client's preferences: an answer elsewhere and later (B9), and, without r, any representation (B4). */
+static bool is_preference_unsent(const smart_judge_t *judge, base_span_t preference)
+{
+    return smart_media_prefers_async(preference) ||
+           (smart_verdict_obliges(&judge->_verdict, SMART_MINIMAL) &&
+            smart_media_prefers_return(preference));
+}
+
 static base_reason_t edit_prefer(smart_judge_t *judge)
 {
-    base_span_t rest = judge->_message.prefer, part;
+    bool minimal = smart_verdict_obliges(&judge->_verdict, SMART_MINIMAL);
+    base_span_t rest = judge->_message.prefer, part, said = BASE_SPAN("return=minimal");
     unsigned char *out, *at;
 
-    if (rest.p == NULL) {
+    if (rest.p == NULL && !minimal) {
         return BASE_OK;
     }
-    out = at = base_arena_alloc(judge->_arena, rest.n + 2);
+    out = at = base_arena_alloc(judge->_arena, rest.n + said.n + 2);
     if (out == NULL) {
         return BASE_NO_MEMORY;
     }
+    if (minimal) {
+        memcpy(at, said.p, said.n);
+        at += said.n;
+    }
     while (rest.p != NULL) {
         part = base_span_split(&rest, ',');
-        if (smart_media_prefers_async(part)) {
+        if (is_preference_unsent(judge, part)) {
             continue;
         }
         if (at > out) {
@@ -338,7 +358,7 @@ static base_reason_t edit_prefer(smart_judge_t *judge)
             at += part.n;
         }
     }
-    if ((size_t) (at - out) != judge->_message.prefer.n) {
+    if (minimal || (size_t) (at - out) != judge->_message.prefer.n) {
         edit_header(judge, "prefer",
                     at > out ? base_span_make(out, (size_t) (at - out)) : base_span_make(NULL, 0));
     }
@@ -358,6 +378,11 @@ static void keep_conditions(smart_judge_t *judge)
     }
 }
 
+static bool is_write(const smart_judge_t *judge)
+{
+    return smart_write_kind(judge->_request.row->interaction) != NULL;
+}
+
 static base_reason_t shape_for_check(smart_judge_t *judge)
 {
     base_reason_t reason = ask_for_json(judge);
@@ -369,7 +394,25 @@ static base_reason_t shape_for_check(smart_judge_t *judge)
     if (judge->_request.head) {
         judge->_edits.method = BASE_SPAN("GET");
     }
-    return reason;
+    return reason == BASE_OK ? open_answer(judge) : reason;
+}
+
+/* JSON was asked for before the criteria were; what comes back is looked at as a whole. */
+static void shape_write(smart_judge_t *judge)
+{
+    const smart_write_t *write = &judge->_write;
+
+    drop_headers(judge, unsent_with_write,
+                 sizeof(unsent_with_write) / sizeof(unsent_with_write[0]));
+    if (write->if_match.p != NULL) {
+        edit_header(judge, "if-match", write->if_match);
+    }
+    if (write->must_be_new) {
+        edit_header(judge, "if-none-match", BASE_SPAN("*"));
+    }
+    if (write->none_exist.p != NULL) {
+        edit_header(judge, "if-none-exist", write->none_exist);
+    }
 }
 
 static base_reason_t write_request(smart_judge_t *judge)
@@ -381,6 +424,11 @@ static base_reason_t write_request(smart_judge_t *judge)
 
     edits->query_changed = !base_span_eq(edits->query, query);
     edits->body_changed = is_form_search(judge) && !base_span_eq(edits->body, form);
+    if (judge->_write.piece_n > 0) {
+        edits->piece = judge->_write.piece;
+        edits->piece_n = judge->_write.piece_n;
+        edits->body_changed = true;
+    }
     return reason;
 }
 
@@ -391,16 +439,16 @@ static base_reason_t prepare(smart_judge_t *judge)
 
     judge->_edits.method = judge->_message.fhir.method;
     drop_headers(judge, never_sent, sizeof(never_sent) / sizeof(never_sent[0]));
-    if (smart_verdict_obliges(&judge->_verdict, SMART_RESPONSE)) {
+    if (is_write(judge)) {
+        shape_write(judge);
+    } else if (smart_verdict_obliges(&judge->_verdict, SMART_RESPONSE)) {
         reason = shape_for_check(judge);
-        if (reason == BASE_OK) {
-            reason = open_answer(judge);
-        }
     }
     if (reason == BASE_OK && smart_verdict_obliges(&judge->_verdict, SMART_FILTER)) {
         reason = filter(judge);
     }
-    if (reason == BASE_OK && smart_verdict_obliges(&judge->_verdict, SMART_NARROW)) {
+    if (reason == BASE_OK && !is_write(judge) &&
+        smart_verdict_obliges(&judge->_verdict, SMART_NARROW)) {
         reason = narrow(judge);
     }
     if (reason == BASE_OK) {
@@ -491,39 +539,123 @@ static base_reason_t judge_none_exist(smart_judge_t *judge)
     return parameters.reason;
 }
 
-smart_step_t smart_judge_next(smart_judge_t *judge)
+/* What the request says before anything else is looked at. */
+static base_reason_t decide(smart_judge_t *judge)
 {
     base_reason_t reason;
 
-    if (judge->_done || judge->_syntax != BASE_OK) {
-        return finish(judge);
-    }
     smart_decide(judge->_grants, &judge->_request, judge->_policy, &judge->_verdict);
     if (judge->_verdict.reason != BASE_OK) {
-        return finish(judge);
+        return judge->_verdict.reason;
     }
     reason = judge_version(judge);
     if (reason != BASE_OK) {
         refuse(judge, reason, "B14");
-        return finish(judge);
+        return reason;
+    }
+    if (is_write(judge) && smart_verdict_obliges(&judge->_verdict, SMART_RESPONSE)) {
+        reason = ask_for_json(judge);
+        if (reason != BASE_OK) {
+            refuse(judge, reason, "B14");
+            return reason;
+        }
     }
     reason = judge_none_exist(judge);
     if (reason != BASE_OK) {
         refuse(judge, reason, "L13");
+    }
+    return reason;
+}
+
+/* The cover is not true, or what the criteria find must be looked at. */
+static bool is_checked_write(const smart_judge_t *judge)
+{
+    const smart_write_kind_t *kind = smart_write_kind(judge->_request.row->interaction);
+    smart_cover_t cover, search;
+
+    if (kind == NULL) {
+        return false;
+    }
+    cover = smart_grants_cover(judge->_grants, kind->letter, judge->_request.type);
+    search = smart_grants_cover(judge->_grants, SMART_S, judge->_request.type);
+    return !smart_cover_is_true(&cover) ||
+           (judge->_request.conditional && !smart_cover_is_true(&search));
+}
+
+/* L13: a 412 to a precondition that the client did not send is a lost race. */
+static void note_pinned(smart_judge_t *judge)
+{
+    const fhir_message_t *message = &judge->_message.fhir;
+    size_t i;
+
+    for (i = 0; i < judge->_verdict.check_n; i++) {
+        judge->_verdict.check[i].pinned =
+            message->if_match.p == NULL && message->if_none_match.p == NULL &&
+            (judge->_write.if_match.p != NULL || judge->_write.must_be_new);
+    }
+}
+
+static smart_step_t next_of_write(smart_judge_t *judge)
+{
+    smart_write_t *write = &judge->_write;
+
+    judge->_step = smart_write_next(write);
+    if (judge->_step == SMART_WANT_READ && write->reads > judge->_limits.preread_max) {
+        refuse(judge, BASE_PREREAD_TOO_MANY, "L26");
         return finish(judge);
     }
-    if (wants_body(judge)) {
-        if (is_encoded(judge)) {
-            refuse(judge, BASE_CONTENT_TYPE, "L11");
-            return finish(judge);
-        }
-        judge->_step = SMART_WANT_BODY;
+    if (judge->_step == SMART_WANT_READ) {
+        judge->_read = write->read;
         return judge->_step;
+    }
+    if (judge->_step != SMART_SEND) {
+        refuse(judge, write->reason, write->rule);
+        return finish(judge);
+    }
+    note_pinned(judge);
+    return prepare_and_finish(judge);
+}
+
+static smart_step_t start_write(smart_judge_t *judge)
+{
+    judge->_writing = true;
+    smart_write_start(&judge->_write, judge->_arena, judge->_grants, judge->_policy,
+                      &judge->_request, judge->_body, judge->_limits.read_buffer);
+    return next_of_write(judge);
+}
+
+static smart_step_t want_body(smart_judge_t *judge)
+{
+    if (is_encoded(judge)) {
+        refuse(judge, BASE_CONTENT_TYPE, "L11");
+        return finish(judge);
+    }
+    judge->_step = SMART_WANT_BODY;
+    return judge->_step;
+}
+
+smart_step_t smart_judge_next(smart_judge_t *judge)
+{
+    if (judge->_done || judge->_syntax != BASE_OK) {
+        return finish(judge);
+    }
+    if (judge->_writing) {
+        return next_of_write(judge);
+    }
+    if (!judge->_decided && decide(judge) != BASE_OK) {
+        return finish(judge);
+    }
+    judge->_decided = true;
+    if (wants_body(judge)) {
+        return want_body(judge);
     }
     if (smart_verdict_obliges(&judge->_verdict, SMART_BODY)) {
         judge_body(judge);
     }
-    return judge->_verdict.reason == BASE_OK ? prepare_and_finish(judge) : finish(judge);
+    if (judge->_verdict.reason != BASE_OK) {
+        return finish(judge);
+    }
+    return is_checked_write(judge) ? start_write(judge) : prepare_and_finish(judge);
 }
 
 /* Of a _search the request is read anew: parameters of URL and form are one multiset (L11). */
@@ -535,6 +667,7 @@ void smart_judge_body(smart_judge_t *judge, base_span_t body)
     judge->_body = body.p == NULL ? BASE_SPAN("") : body;
     if (is_form_search(judge)) {
         judge->_message.fhir.form = judge->_body;
+        judge->_decided = false;
         parse(judge);
     }
 }
@@ -544,25 +677,21 @@ const smart_read_t *smart_judge_read(const smart_judge_t *judge)
     return &judge->_read;
 }
 
-/* Nobody asks for a read yet. */
 bool smart_judge_read_head(smart_judge_t *judge, const smart_read_head_t *head)
 {
-    (void) judge;
-    (void) head;
-    return false;
+    return judge->_writing && smart_write_head(&judge->_write, head);
 }
 
 bool smart_judge_read_feed(smart_judge_t *judge, base_span_t bytes)
 {
-    (void) judge;
-    (void) bytes;
-    return false;
+    return judge->_writing && smart_write_feed(&judge->_write, bytes);
 }
 
 void smart_judge_read_end(smart_judge_t *judge, base_reason_t reason)
 {
-    (void) judge;
-    (void) reason;
+    if (judge->_writing) {
+        smart_write_end(&judge->_write, reason);
+    }
 }
 
 const smart_verdict_t *smart_judge_verdict(const smart_judge_t *judge)

@@ -23,7 +23,9 @@
 #include "base/base_arena.h"
 #include "fhir/fhir_request.h"
 #include "smart/smart_grants.h"
+#include "smart/smart_step.h"
 #include "smart/smart_stored.h"
+#include "smart/smart_write.h"
 
 /*
  * What arrived: `fhir.path` is the raw path below the base. A header that came in several lines is joined by ", ". Absent where nothing
@@ -37,14 +39,6 @@ typedef struct {
     base_span_t content_encoding; /* of the request's body */
     base_span_t security_context; /* X-Security-Context, which is Binary.securityContext (B11) */
 } smart_message_t;
-
-typedef enum {
-    SMART_REFUSE,
-    SMART_SEND,
-    SMART_ANSWER,
-    SMART_WANT_BODY, /* the whole request body: smart_judge_body */
-    SMART_WANT_READ  /* a stored resource, or a search: smart_judge_read and its like */
-} smart_step_t;
 
 #define SMART_HEADER_EDITS_MAX 24
 
@@ -71,12 +65,6 @@ typedef struct {
     size_t read_buffer; /* bytes of a read that must be kept whole */
 } smart_limits_t;
 
-/* What is to be read before more can be said. */
-typedef struct {
-    base_span_t path;  /* "/Observation/1" */
-    base_span_t query; /* without '?'; absent: none */
-} smart_read_t;
-
 /* Members that begin with an underscore are the judge's own. */
 typedef struct {
     base_arena_t *_arena;
@@ -90,7 +78,10 @@ typedef struct {
     smart_edits_t _edits;
     base_span_t _body;
     smart_limits_t _limits;
+    smart_write_t _write;
     smart_read_t _read;
+    bool _decided;
+    bool _writing;      /* _write is at work */
     smart_step_t _step; /* what was said last */
     bool _done;
 } smart_judge_t;

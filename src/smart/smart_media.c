@@ -152,16 +152,26 @@ bool smart_media_other_version(base_span_t text, const fhir_definitions_t *defin
     return false;
 }
 
-bool smart_media_prefers_async(base_span_t preference)
+static bool names(base_span_t preference, const char *wanted)
 {
     base_span_t name, value;
 
     while (next_parameter(&preference, &name, &value)) {
-        if (base_span_is_nocase(name, "respond-async")) {
+        if (base_span_is_nocase(name, wanted)) {
             return true;
         }
     }
     return false;
+}
+
+bool smart_media_prefers_async(base_span_t preference)
+{
+    return names(preference, "respond-async");
+}
+
+bool smart_media_prefers_return(base_span_t preference)
+{
+    return names(preference, "return");
 }
 
 bool smart_media_prefers_strict(base_span_t preferences)

@@ -31,4 +31,7 @@ bool smart_media_prefers_strict(base_span_t preferences);
 /* True when one element of a Prefer list holds respond-async (RFC 7240). */
 bool smart_media_prefers_async(base_span_t preference);
 
+/* True when one element of a Prefer list says what a write returns (R4 http.html#ops). */
+bool smart_media_prefers_return(base_span_t preference);
+
 #endif

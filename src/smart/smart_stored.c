@@ -1,5 +1,6 @@
 #include "smart/smart_stored.h"
 
+#include "fhir/fhir_request.h"
 #include "smart/smart_media.h"
 
 #include <string.h>
@@ -16,7 +17,7 @@ static bool fail(smart_stored_t *stored, base_reason_t reason)
 
 bool smart_stored_start(smart_stored_t *stored, base_arena_t *arena,
                         const fhir_definitions_t *definitions, fhir_lens_lookup_pt lookup,
-                        void *ctx, size_t keep_max)
+                        void *ctx, const fhir_type_t *known, size_t keep_max)
 {
     if (stored->_resource == NULL) {
         stored->_resource = base_arena_alloc(arena, sizeof(*stored->_resource));
@@ -33,6 +34,7 @@ bool smart_stored_start(smart_stored_t *stored, base_arena_t *arena,
     stored->_definitions = definitions;
     stored->_lookup = lookup;
     stored->_ctx = ctx;
+    stored->_known = known;
     stored->_kept_max = keep_max;
     stored->_n = 0;
     return true;
@@ -45,8 +47,26 @@ static const fhir_lens_t *no_lens(void *ctx, const fhir_type_t *type)
     return NULL;
 }
 
+/* RFC 9110 section 8.8.3: what is no entity tag could be no precondition. */
+static bool is_entity_tag(base_span_t text)
+{
+    size_t i, from = base_span_starts(text, "W/") ? 2 : 0;
+
+    if (text.n < from + 2 || text.p[from] != '"' || text.p[text.n - 1] != '"') {
+        return false;
+    }
+    for (i = from + 1; i < text.n - 1; i++) {
+        if (text.p[i] <= 0x20 || text.p[i] == '"' || text.p[i] == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool smart_stored_head(smart_stored_t *stored, const smart_read_head_t *head)
 {
+    base_span_t none = {NULL, 0};
+
     if (head->status == 404 || head->status == 410) {
         stored->state = head->status == 404 ? SMART_STORED_MISSING : SMART_STORED_GONE;
         return false;
@@ -59,13 +79,14 @@ bool smart_stored_head(smart_stored_t *stored, const smart_read_head_t *head)
         smart_media_other_version(head->content_type, stored->_definitions)) {
         return fail(stored, BASE_PREREAD_FAILED);
     }
-    stored->version = base_arena_copy(stored->_arena, head->etag);
-    if (head->etag.n > 0 && stored->version.p == NULL) {
+    stored->version =
+        is_entity_tag(head->etag) ? base_arena_copy(stored->_arena, head->etag) : none;
+    if (is_entity_tag(head->etag) && stored->version.p == NULL) {
         return fail(stored, BASE_NO_MEMORY);
     }
     fhir_resource_start(stored->_resource, stored->_definitions,
-                        stored->_lookup == NULL ? no_lens : stored->_lookup, stored->_ctx, NULL,
-                        stored->_hashes, HASHES_MAX);
+                        stored->_lookup == NULL ? no_lens : stored->_lookup, stored->_ctx,
+                        stored->_known, stored->_hashes, HASHES_MAX);
     return true;
 }
 
@@ -121,7 +142,7 @@ static bool note_version(smart_stored_t *stored)
     unsigned char *tag;
 
     if (stored->version.n > 0 || id.n == 0 || stored->facts.version_id.unknown ||
-        base_span_find(id, '"') < id.n) {
+        !fhir_id_is_valid(id)) {
         return true;
     }
     tag = base_arena_alloc(stored->_arena, id.n + 4);

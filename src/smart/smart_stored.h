@@ -36,6 +36,7 @@ typedef struct {
     const fhir_definitions_t *_definitions;
     fhir_lens_lookup_pt _lookup;
     void *_ctx;
+    const fhir_type_t *_known;
     fhir_resource_t *_resource;
     uint64_t *_hashes;
     unsigned char *_kept;
@@ -45,13 +46,13 @@ typedef struct {
 } smart_stored_t;
 
 /*
- * Begins a read. `lookup`: the lens for the resource's type (NULL: none). `keep_max` > 0: the body is kept, up to so many bytes. *stored is
+ * Begins a read. `lookup`: the lens for the resource's type (NULL: none). `known`: the type that must come back (NULL: any). `keep_max` > 0: the body is kept, up to so many bytes. *stored is
  * zeroed before its first use and may be used again, which keeps its tables; facts, version and body of the earlier read are then gone.
  * False: no memory.
  */
 bool smart_stored_start(smart_stored_t *stored, base_arena_t *arena,
                         const fhir_definitions_t *definitions, fhir_lens_lookup_pt lookup,
-                        void *ctx, size_t keep_max);
+                        void *ctx, const fhir_type_t *known, size_t keep_max);
 
 /*
  * The head; the bytes, cut anywhere. False: no more is needed. A status of 401 or 403 is BASE_PREREAD_REFUSED (F10: our fault, not the client's), any other

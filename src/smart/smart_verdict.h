@@ -62,7 +62,9 @@ typedef struct {
     smart_narrowing_t narrowing; /* SEARCHSET: what was appended, or said already */
     bool counts; /* SEARCHSET: a count was asked for, and it must be a true one (C13, L6) */
     base_span_t if_none_match; /* INSTANCE: the client's, answered at the edge (D9); absent: none */
-    base_span_t if_modified_since;           /* likewise */
+    base_span_t if_modified_since; /* likewise */
+    bool
+        pinned; /* WRITTEN: the precondition is ours alone, so a 412 is a lost race: BASE_CONFLICT (L13) */
     const struct smart_entry_check_s *entry; /* ENTRIES: of each entry that the client sent */
     size_t entry_n;
     bool transaction; /* ENTRIES: of a transaction, else of a batch */
