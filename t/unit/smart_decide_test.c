@@ -2,8 +2,10 @@
  * t/cases/decide.jsonl through smart_judge: one case a line.
  *
  * {"scope","patient","user"} or {"claims"}: the token; none of them: no token. "many": `patients many`. "policy": entries. "request": method and path. "headers":
- * accept, prefer, content-type, content-encoding, x-security-context, if-none-exist, if-none-match. "body": what the judge gets when it asks. Expected: "step" (send, refuse,
- * answer), "reason" (default ok), "rule", "obligations" (default none), "missing", "query" and "form" as sent, "method" as sent.
+ * accept, prefer, content-type, content-encoding, x-security-context, if-none-exist, if-match, if-none-match. "body": what the judge gets when it asks, a text or JSON.
+ * "stored": what reads find, by path and query: a resource, or {"status", "etag", "body"}; anything else is missing. Expected: "step" (send, refuse,
+ * answer), "reason" (default ok), "rule", "obligations" (default none), "missing", "query" and "form" as sent, "method" and "path" as sent; "sent": headers as they are
+ * replaced, null for one that is not; "piece": the whole body as sent; "reads": how many.
  */
 
 #include "unit.h"
@@ -66,6 +68,7 @@ static smart_message_t message_of(const json_t *c)
     message.security_context = header_of(c, "x-security-context");
     message.fhir.content_type = header_of(c, "content-type");
     message.fhir.if_none_exist = header_of(c, "if-none-exist");
+    message.fhir.if_match = header_of(c, "if-match");
     message.fhir.if_none_match = header_of(c, "if-none-match");
     message.fhir.has_body = json_object_get(c, "body") != NULL;
     return message;
@@ -107,6 +110,79 @@ static bool text_fits(const json_t *c, const char *name, const char *preset, con
     return expected == NULL || strcmp(expected, got) == 0;
 }
 
+/* Texts that live as long as the case. */
+static char *memory[64];
+static size_t memory_n;
+
+static const char *dumped(const json_t *value)
+{
+    if (value == NULL || json_is_string(value)) {
+        return json_string_value(value);
+    }
+    memory[memory_n] = json_dumps(value, JSON_COMPACT);
+    return memory[memory_n++];
+}
+
+static void forget(void)
+{
+    while (memory_n > 0) {
+        free(memory[--memory_n]);
+    }
+}
+
+static void store(stage_t *s, const json_t *c)
+{
+    const char *target;
+    json_t *value;
+
+    json_object_foreach(json_object_get(c, "stored"), target, value)
+    {
+        bool plain = json_object_get(value, "resourceType") != NULL;
+
+        stage_store(s, target, (unsigned) json_integer_value(json_object_get(value, "status")),
+                    text_of(value, "etag"), dumped(plain ? value : json_object_get(value, "body")));
+    }
+}
+
+static bool sent_fits(const stage_t *s, const json_t *c)
+{
+    const char *name;
+    json_t *value;
+    bool fits = true;
+
+    json_object_foreach(json_object_get(c, "sent"), name, value)
+    {
+        const char *got = stage_header(s, name);
+
+        fits = fits &&
+               (json_is_null(value) ? got == NULL
+                                    : got != NULL && strcmp(json_string_value(value), got) == 0);
+    }
+    return fits;
+}
+
+static bool piece_fits(const smart_edits_t *edits, const json_t *c)
+{
+    char text[4096] = "";
+    size_t i, n = 0;
+
+    if (json_object_get(c, "piece") == NULL) {
+        return edits->piece_n == 0;
+    }
+    for (i = 0; i < edits->piece_n && edits->piece[i].n < sizeof(text) - n; i++) {
+        memcpy(text + n, edits->piece[i].p, edits->piece[i].n);
+        n += edits->piece[i].n;
+    }
+    return edits->body_changed && strcmp(text, text_of(c, "piece")) == 0;
+}
+
+static bool reads_fit(const stage_t *s, const json_t *c)
+{
+    const json_t *reads = json_object_get(c, "reads");
+
+    return reads == NULL || (size_t) json_integer_value(reads) == s->reads;
+}
+
 static void play(const json_t *c, int line)
 {
     stage_t s;
@@ -120,7 +196,8 @@ static void play(const json_t *c, int line)
     good = set_policy(&s, c);
     set_token(&s, c);
     message = message_of(c);
-    (void) stage_play(&s, &message, text_of(c, "body"));
+    store(&s, c);
+    (void) stage_play(&s, &message, dumped(json_object_get(c, "body")));
     verdict = smart_judge_verdict(&s.judge);
     edits = smart_judge_edits(&s.judge);
     (void) written(missing, sizeof(missing), verdict, true);
@@ -129,7 +206,10 @@ static void play(const json_t *c, int line)
            text_fits(c, "reason", "ok", stage_reason(&s)) &&
            text_fits(c, "rule", NULL, verdict->rule) && text_fits(c, "missing", NULL, missing) &&
            (s.step == SMART_REFUSE || text_fits(c, "obligations", "", obligations));
+    good = good && reads_fit(&s, c);
     if (s.step == SMART_SEND) {
+        good =
+            good && span_fits(c, "path", edits->path) && sent_fits(&s, c) && piece_fits(edits, c);
         good = good && span_fits(c, "query", edits->query) && span_fits(c, "form", edits->body) &&
                span_fits(c, "method", edits->method);
     }
@@ -137,11 +217,15 @@ static void play(const json_t *c, int line)
        text_of(c, "scope") != NULL ? text_of(c, "scope") : "-", text_of(c, "name"));
     if (!good) {
         (void) printf(
-            "#   got %s %s (%s) missing '%s' obligations '%s' query '%.*s' form '%.*s' %s\n",
+            "#   got %s %s (%s) missing '%s' obligations '%s' query '%.*s' form '%.*s' path '%.*s' "
+            "reads %u last '%s' if-match '%s' %s\n",
             steps[s.step], stage_reason(&s), verdict->rule, missing, obligations,
             (int) edits->query.n, (const char *) edits->query.p, (int) edits->body.n,
-            (const char *) edits->body.p, s.error);
+            (const char *) edits->body.p, (int) edits->path.n, (const char *) edits->path.p,
+            (unsigned) s.reads, s.asked,
+            stage_header(&s, "if-match") == NULL ? "-" : stage_header(&s, "if-match"), s.error);
     }
+    forget();
     stage_close(&s);
 }
 

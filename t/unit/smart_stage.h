@@ -12,7 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STAGE_URL "https://fhir.example.org/r4"
+#define STAGE_URL    "https://fhir.example.org/r4"
+#define STAGE_STORED 16
+
+/* What a read before judging finds: "/Observation/1", or "/Observation?code=x". */
+typedef struct {
+    const char *target;
+    unsigned status;  /* 0: 200 */
+    const char *etag; /* NULL: none */
+    const char *body;
+} stage_stored_t;
 
 typedef struct {
     base_arena_t *arena;
@@ -24,7 +33,12 @@ typedef struct {
     smart_judge_t judge;
     smart_step_t step;
     char error[256];
-    size_t review_limit; /* bytes of the arena of a review; 0: plenty */
+    size_t review_limit;                 /* bytes of the arena of a review; 0: plenty */
+    stage_stored_t stored[STAGE_STORED]; /* what is not there: 404 */
+    size_t stored_n;
+    size_t reads;        /* of what was last played */
+    char asked[512];     /* the last of them */
+    base_reason_t ended; /* how reads end: BASE_OK */
 } stage_t;
 
 static inline void stage_open(stage_t *s)
@@ -107,6 +121,46 @@ static inline smart_message_t stage_message(const char *line)
     return message;
 }
 
+static inline void stage_store(stage_t *s, const char *target, unsigned status, const char *etag,
+                               const char *body)
+{
+    s->stored[s->stored_n++] = (stage_stored_t){target, status, etag, body};
+}
+
+static inline const stage_stored_t *stage_find(stage_t *s)
+{
+    static const stage_stored_t missing = {"", 404, NULL, ""};
+    const smart_read_t *read = smart_judge_read(&s->judge);
+    size_t i;
+
+    (void) snprintf(s->asked, sizeof(s->asked), "%.*s%s%.*s", (int) read->path.n,
+                    (const char *) read->path.p, read->query.p == NULL ? "" : "?",
+                    (int) read->query.n, read->query.p == NULL ? "" : (const char *) read->query.p);
+    for (i = 0; i < s->stored_n; i++) {
+        if (strcmp(s->stored[i].target, s->asked) == 0) {
+            return &s->stored[i];
+        }
+    }
+    return &missing;
+}
+
+/* Answers WANT_READ by the table, in two parts. */
+static inline void stage_read(stage_t *s)
+{
+    const stage_stored_t *stored = stage_find(s);
+    base_span_t body = base_span_of(stored->body == NULL ? "" : stored->body);
+    smart_read_head_t head = {.status = stored->status == 0 ? 200 : stored->status,
+                              .content_type = BASE_SPAN_LIT("application/fhir+json")};
+
+    head.etag = base_span_of(stored->etag);
+    s->reads++;
+    if (smart_judge_read_head(&s->judge, &head) &&
+        smart_judge_read_feed(&s->judge, base_span_sub(body, 0, body.n / 2))) {
+        (void) smart_judge_read_feed(&s->judge, base_span_sub(body, body.n / 2, body.n));
+    }
+    smart_judge_read_end(&s->judge, s->ended);
+}
+
 /* Plays a message to its end. `body`: what WANT_BODY gets; NULL: nothing. */
 static inline smart_step_t stage_play(stage_t *s, const smart_message_t *message, const char *body)
 {
@@ -115,8 +169,13 @@ static inline smart_step_t stage_play(stage_t *s, const smart_message_t *message
         smart_judge_principal(&s->judge, s->principal);
     }
     s->step = smart_judge_next(&s->judge);
+    s->reads = 0;
     if (s->step == SMART_WANT_BODY) {
         smart_judge_body(&s->judge, base_span_of(body));
+        s->step = smart_judge_next(&s->judge);
+    }
+    while (s->step == SMART_WANT_READ && s->reads < 100) {
+        stage_read(s);
         s->step = smart_judge_next(&s->judge);
     }
     return s->step;
