@@ -92,9 +92,8 @@
     X(BASE_SCOPE_CONSTRAINED,      "scope_constrained",      403, "forbidden", "insufficient_scope", CLIENT, "The access token's scopes are constrained in a way that is not enforced here.") \
     X(BASE_OTHER_PATIENT,          "other_patient",          403, "forbidden", "insufficient_scope", CLIENT, "The request names a patient who is not the patient in context.") \
     X(BASE_TYPE_NOT_PATIENT_LEVEL, "type_not_patient_level", 403, "forbidden", "insufficient_scope", CLIENT, "This resource type cannot be reached with patient-level scopes.") \
-    X(BASE_PATIENT_WRITE,          "patient_write",          403, "forbidden", "insufficient_scope", CLIENT, "Writing with patient-level scopes is not supported here.") \
+    X(BASE_PATIENT_WRITE,          "patient_write",          403, "forbidden", "insufficient_scope", CLIENT, "This cannot be written with patient-level scopes.") \
     X(BASE_PATIENT_INTERACTION,    "patient_interaction",    403, "forbidden", "insufficient_scope", CLIENT, "This interaction is not supported with patient-level scopes.") \
-    X(BASE_WRITE_WITHOUT_READ,     "write_without_read",     403, "forbidden", "insufficient_scope", CLIENT, "Writing without read access to the type is not supported here.") \
     X(BASE_CONDITIONAL_REFERENCE,  "conditional_reference",  403, "forbidden", "insufficient_scope", CLIENT, "The body refers to a resource by a search that the access token's scopes do not cover.") \
     X(BASE_BODY_UNCOVERED,         "body_uncovered",         403, "forbidden", "insufficient_scope", CLIENT, "The resource to be written is not covered by the access token's scopes.") \
     X(BASE_NOT_NARROWABLE,         "not_narrowable",         403, "forbidden", "insufficient_scope", CLIENT, "The request cannot be confined to what the access token covers.") \

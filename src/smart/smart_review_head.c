@@ -121,6 +121,19 @@ static bool all_are(const smart_review_t *review, smart_check_kind_t kind)
     return i == review->_verdict->check_n;
 }
 
+/* L13: the precondition was ours alone, so somebody else was faster. */
+static bool is_lost_race(const smart_review_t *review)
+{
+    size_t i;
+
+    for (i = 0; review->_head.status == 412 && i < review->_verdict->check_n; i++) {
+        if (review->_verdict->check[i].pinned) {
+            return true;
+        }
+    }
+    return false;
+}
+
 unsigned smart_review_enter(const smart_check_t *const *check, size_t check_n)
 {
     static const unsigned enter[] = {
@@ -205,6 +218,9 @@ static smart_review_step_t start_error(smart_review_t *review)
 
     if ((head->status == 404 || head->status == 410) && is_instance_check(review)) {
         return replace(review, BASE_NOT_FOUND);
+    }
+    if (is_lost_race(review)) {
+        return replace(review, BASE_CONFLICT);
     }
     review->_outcome_only = true;
     review->status = head->status;

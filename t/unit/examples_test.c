@@ -34,11 +34,11 @@ static const struct {
     {"10-transaction-one-entry-forbidden", AS_EXPECTED, "interaction_refused"},
     {"11-transaction-indirect-subject", AS_EXPECTED, "interaction_refused"},
     {"12-batch-reads", LATER, "interaction_refused"},
-    {"13-create-constraint-mismatch", AS_EXPECTED, "patient_write"},
-    {"14-update-moves-subject", AS_EXPECTED, "patient_write"},
-    {"15-json-patch-subject", AS_EXPECTED, "patient_write"},
-    {"16-conditional-update", AS_EXPECTED, "patient_write"},
-    {"17-conditional-create", AS_EXPECTED, "patient_write"},
+    {"13-create-constraint-mismatch", AS_EXPECTED, "body_uncovered"},
+    {"14-update-moves-subject", AS_EXPECTED, "body_uncovered"},
+    {"15-json-patch-subject", AS_EXPECTED, "body_uncovered"},
+    {"16-conditional-update", AS_EXPECTED, "scope_missing"},
+    {"17-conditional-create", AS_EXPECTED, "scope_missing"},
     {"18-history-instance", LATER, "patient_interaction"},
     {"19-everything-partial-scopes", AS_EXPECTED, "ok"},
     {"20-export-group", AS_EXPECTED, "operation_refused"},
@@ -52,7 +52,7 @@ static const struct {
     {"28-performer-membership", AS_EXPECTED, "ok"},
     {"29-group-member", AS_EXPECTED, "type_not_patient_level"},
     {"30-user-scope-patient-user", AS_EXPECTED, "ok"},
-    {"31-app-state-constrained-write", LATER, "patient_write"},
+    {"31-app-state-constrained-write", AS_EXPECTED, "ok"},
 };
 /* clang-format on */
 
@@ -109,10 +109,22 @@ static smart_step_t ask(stage_t *s, const json_t *example, const char *path, con
     message.fhir.query = base_span_of(member(request, "query"));
     message.fhir.content_type = header(request, "Content-Type");
     message.fhir.if_none_exist = header(request, "If-None-Exist");
+    message.fhir.if_match = header(request, "If-Match");
     message.accept = header(request, "Accept");
     message.prefer = header(request, "Prefer");
     message.fhir.has_body = body != NULL;
     return stage_play(s, &message, body);
+}
+
+static char *stored; /* the resource that reads find in examples 14 and 15 */
+
+static void store(stage_t *s)
+{
+    json_t *example = load("14-update-moves-subject");
+
+    stored = body_of(json_object_get(json_object_get(example, "upstreamResponse"), "preflight"));
+    stage_store(s, "/Observation/obs-lab-1", 200, NULL, stored);
+    json_decref(example);
 }
 
 /* What the client would see: the reason, the status and the body (to be freed). */
@@ -124,7 +136,10 @@ static base_reason_t see(stage_t *s, const json_t *example, unsigned *status, ch
 
     *out = NULL;
     *status = base_reason_info(reason)->status;
-    if (s->step == SMART_SEND && answer != NULL) {
+    if (s->step == SMART_SEND && answer == NULL &&
+        smart_verdict_obliges(smart_judge_verdict(&s->judge), SMART_MINIMAL)) {
+        reason = stage_shows(s, 201, NULL, NULL, 1, status, out);
+    } else if (s->step == SMART_SEND && answer != NULL) {
         reason = stage_shows(s, (unsigned) json_integer_value(json_object_get(answer, "status")),
                              "application/fhir+json", body, 0, status, out);
     }
@@ -216,6 +231,7 @@ static void play(const char *name, today_t today, const char *reason_name)
     char *out;
 
     stage_open(&s);
+    store(&s);
     set_token(&s, example);
     (void) ask(&s, example, member(json_object_get(example, "request"), "path"), body);
     reason = see(&s, example, &status, &out);
@@ -226,6 +242,7 @@ static void play(const char *name, today_t today, const char *reason_name)
     }
     free(out);
     stage_close(&s);
+    free(stored);
     free(body);
     json_decref(example);
 }
@@ -264,6 +281,128 @@ static void alternatives(void)
     json_decref(example);
 }
 
+/* With the scope that the example says would do. */
+static json_t *open_with_scope(stage_t *s, const char *name)
+{
+    json_t *example = load(name);
+    const json_t *with = json_object_get(json_object_get(example, "expect"), "withScope");
+
+    json_object_set(json_object_get(example, "token"), "scope", json_object_get(with, "scope"));
+    stage_open(s);
+    set_token(s, example);
+    return example;
+}
+
+static smart_step_t ask_whole(stage_t *s, const json_t *example, const char *body)
+{
+    return ask(s, example, member(json_object_get(example, "request"), "path"), body);
+}
+
+/* 16: by what the edge's own search finds. */
+static void conditional_update(void)
+{
+    static const char target[] = "/Condition?identifier=urn:example:cond|77&patient=pat-100";
+    static const char hit[] = "{\"resource\":{\"resourceType\":\"Condition\",\"id\":\"%s\","
+                              "\"subject\":{\"reference\":\"Patient/pat-100\"}}}";
+    char one[512], two[512], text[1200];
+    stage_t s;
+    json_t *example = open_with_scope(&s, "16-conditional-update");
+    char *body = body_of(json_object_get(example, "request"));
+
+    (void) snprintf(one, sizeof(one), hit, "c1");
+    (void) snprintf(two, sizeof(two), hit, "c2");
+    stage_store(&s, target, 200, NULL, "{\"resourceType\":\"Bundle\",\"type\":\"searchset\"}");
+    is_int(ask_whole(&s, example, body), SMART_SEND, "16, none");
+    ok(query_holds(&s, "patient=pat-100"), "16, none: narrowed");
+    (void) snprintf(text, sizeof(text), "{\"resourceType\":\"Bundle\",\"entry\":[%s,%s]}", one,
+                    two);
+    s.stored[0].body = text;
+    is_int(ask_whole(&s, example, body), SMART_REFUSE, "16, several");
+    is_str(stage_reason(&s), "multiple_matches", "16, several: why");
+    (void) snprintf(text, sizeof(text), "{\"resourceType\":\"Bundle\",\"entry\":[%s]}", one);
+    stage_store(&s, "/Condition/c1", 200, "W/\"5\"",
+                "{\"resourceType\":\"Condition\",\"id\":\"c1\","
+                "\"subject\":{\"reference\":\"Patient/pat-100\"}}");
+    is_int(ask_whole(&s, example, body), SMART_SEND, "16, one");
+    ok(base_span_is(smart_judge_edits(&s.judge)->path, "/Condition/c1"), "16, one: the instance");
+    is_str(stage_header(&s, "if-match"), "W/\"5\"", "16, one: as it was judged");
+    stage_close(&s);
+    free(body);
+    json_decref(example);
+}
+
+/* 17: and 31, whose other bodies are denied. */
+static void conditional_create(void)
+{
+    stage_t s;
+    json_t *example = open_with_scope(&s, "17-conditional-create");
+    const json_t *sent = json_object_get(
+        json_object_get(json_object_get(example, "expect"), "withScope"), "upstreamHeaders");
+    char *body = body_of(json_object_get(example, "request"));
+
+    is_int(ask_whole(&s, example, body), SMART_SEND, "17, with s");
+    is_str(stage_header(&s, "if-none-exist"), member(sent, "If-None-Exist"), "17, narrowed");
+    is_str(stage_header(&s, "prefer"), member(sent, "Prefer"), "17, without r");
+    stage_close(&s);
+    free(body);
+    json_decref(example);
+}
+
+/* 15: other patches of the same resource. */
+static void patches(void)
+{
+    static const char *const same[] = {
+        "[{\"op\":\"replace\",\"path\":\"/status\",\"value\":\"amended\"}]",
+        "[{\"op\":\"replace\",\"path\":\"/subject/reference\",\"value\":\"Patient/pat-100\"}]"};
+    stage_t s;
+    json_t *example = load("15-json-patch-subject"), *deny;
+    size_t i;
+
+    stage_open(&s);
+    store(&s);
+    set_token(&s, example);
+    for (i = 0; i < 2; i++) {
+        is_int(ask_whole(&s, example, same[i]), SMART_SEND, "15, allowed %u", (unsigned) i);
+        is_str(stage_header(&s, "if-match"), "W/\"1\"", "15, allowed %u: pinned", (unsigned) i);
+    }
+    json_array_foreach(json_object_get(json_object_get(example, "expect"), "alsoDeny"), i, deny)
+    {
+        char *body = json_dumps(deny, JSON_COMPACT);
+
+        is_int(ask_whole(&s, example, body), SMART_REFUSE, "15, denied %u", (unsigned) i);
+        free(body);
+    }
+    stage_close(&s);
+    free(stored);
+    json_decref(example);
+}
+
+static void app_state(void)
+{
+    stage_t s;
+    json_t *example = load("31-app-state-constrained-write");
+    json_t *body = json_object_get(json_object_get(example, "request"), "body");
+    json_t *coding = json_array_get(json_object_get(json_object_get(body, "code"), "coding"), 0);
+    char *text = json_dumps(body, 0);
+
+    stage_open(&s);
+    set_token(&s, example);
+    is_int(ask_whole(&s, example, text), SMART_SEND, "31");
+    is_str(stage_header(&s, "prefer"), "return=minimal", "31, without r");
+    free(text);
+    json_object_set_new(coding, "code", json_string("x"));
+    text = json_dumps(body, 0);
+    is_int(ask_whole(&s, example, text), SMART_REFUSE, "31, another code");
+    free(text);
+    json_object_set_new(coding, "code", json_string("ui-prefs"));
+    json_object_del(body, "subject");
+    text = json_dumps(body, 0);
+    is_int(ask_whole(&s, example, text), SMART_REFUSE, "31, nobody's");
+    free(text);
+    stage_close(&s);
+    json_decref(example);
+}
+
 static void challenges(void)
 {
     char memory[256];
@@ -298,6 +437,10 @@ int main(void)
         play(rows[i].file, rows[i].today, rows[i].reason);
     }
     alternatives();
+    conditional_update();
+    conditional_create();
+    patches();
+    app_state();
     challenges();
     UNIT_END();
 }
