@@ -283,13 +283,11 @@ static fhir_type_set_t members_of(const smart_grants_t *grants, fhir_type_set_t 
 static void grant_confined(smart_grants_t *grants, unsigned by, unsigned letters,
                            fhir_type_set_t types, bool named)
 {
-    fhir_type_set_t members;
     unsigned at;
 
     for (at = 0; at < SMART_LETTERS; at++) {
         if ((letters & (1u << at)) != 0) {
-            members = members_of(grants, types, 1u << at);
-            set_unite(&grants->confined[by].types[at], members);
+            set_unite(&grants->confined[by].types[at], members_of(grants, types, 1u << at));
         }
     }
     grant_all(grants, letters & (SMART_R | SMART_S), shared_types(grants, types, named));

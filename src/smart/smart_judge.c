@@ -424,9 +424,8 @@ static base_reason_t write_request(smart_judge_t *judge)
 
     edits->query_changed = !base_span_eq(edits->query, query);
     edits->body_changed = is_form_search(judge) && !base_span_eq(edits->body, form);
-    if (judge->_write.piece_n > 0) {
-        edits->piece = judge->_write.piece;
-        edits->piece_n = judge->_write.piece_n;
+    if (judge->_write.body.p != NULL) {
+        edits->body = judge->_write.body;
         edits->body_changed = true;
     }
     return reason;

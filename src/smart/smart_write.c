@@ -388,17 +388,17 @@ static base_reason_t splice_id(smart_write_t *write)
     if (at == write->_body.n || write->_body_id.unknown) {
         return BASE_BODY_TYPE;
     }
-    text = base_arena_alloc(write->_arena, id.n + 8);
+    text = base_arena_scratch(write->_arena, write->_body.n + id.n + 8, 1);
     if (text == NULL) {
         return BASE_NO_MEMORY;
     }
+    write->body = base_span_make(text, write->_body.n + id.n + 8);
+    memcpy(text, write->_body.p, at + 1);
+    text += at + 1;
     memcpy(text, "\"id\":\"", 6);
     memcpy(text + 6, id.p, id.n);
     memcpy(text + 6 + id.n, "\",", 2);
-    write->piece[0] = base_span_sub(write->_body, 0, at + 1);
-    write->piece[1] = base_span_make(text, id.n + 8);
-    write->piece[2] = base_span_sub(write->_body, at + 1, write->_body.n);
-    write->piece_n = 3;
+    memcpy(text + 8 + id.n, write->_body.p + at + 1, write->_body.n - at - 1);
     return BASE_OK;
 }
 

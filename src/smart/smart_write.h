@@ -29,8 +29,6 @@ typedef struct {
 /* NULL: the interaction is no write. */
 const smart_write_kind_t *smart_write_kind(fhir_interaction_t interaction);
 
-#define SMART_WRITE_PIECES 3
-
 /* Members that begin with an underscore are its own. */
 typedef struct {
     base_reason_t reason;
@@ -40,8 +38,7 @@ typedef struct {
     base_span_t if_match;   /* of what was judged; absent: no precondition of that kind */
     bool must_be_new;       /* If-None-Match: * */
     base_span_t none_exist; /* If-None-Exist, narrowed; absent: as it came */
-    base_span_t piece[SMART_WRITE_PIECES]; /* with piece_n > 0: the body, an id spliced in (L13) */
-    size_t piece_n;
+    base_span_t body;       /* with the id spliced in (L13); absent: as it came */
     base_arena_t *_arena;
     const smart_grants_t *_grants;
     const smart_policy_t *_policy;

@@ -5,7 +5,7 @@
  * accept, prefer, content-type, content-encoding, x-security-context, if-none-exist, if-match, if-none-match. "body": what the judge gets when it asks, a text or JSON.
  * "stored": what reads find, by path and query: a resource, or {"status", "etag", "body"}; anything else is missing. Expected: "step" (send, refuse,
  * answer), "reason" (default ok), "rule", "obligations" (default none), "missing", "query" and "form" as sent, "method" and "path" as sent; "sent": headers as they are
- * replaced, null for one that is not; "piece": the whole body as sent; "reads": how many.
+ * replaced, null for one that is not; "sent_body": as it is replaced; "reads": how many.
  */
 
 #include "unit.h"
@@ -161,19 +161,11 @@ static bool sent_fits(const stage_t *s, const json_t *c)
     return fits;
 }
 
-static bool piece_fits(const smart_edits_t *edits, const json_t *c)
+/* Of a write; what a form becomes is "form". */
+static bool body_fits(const smart_edits_t *edits, const json_t *c)
 {
-    char text[4096] = "";
-    size_t i, n = 0;
-
-    if (json_object_get(c, "piece") == NULL) {
-        return edits->piece_n == 0;
-    }
-    for (i = 0; i < edits->piece_n && edits->piece[i].n < sizeof(text) - n; i++) {
-        memcpy(text + n, edits->piece[i].p, edits->piece[i].n);
-        n += edits->piece[i].n;
-    }
-    return edits->body_changed && strcmp(text, text_of(c, "piece")) == 0;
+    return json_object_get(c, "sent_body") == NULL ||
+           (edits->body_changed && base_span_is(edits->body, text_of(c, "sent_body")));
 }
 
 static bool reads_fit(const stage_t *s, const json_t *c)
@@ -208,8 +200,7 @@ static void play(const json_t *c, int line)
            (s.step == SMART_REFUSE || text_fits(c, "obligations", "", obligations));
     good = good && reads_fit(&s, c);
     if (s.step == SMART_SEND) {
-        good =
-            good && span_fits(c, "path", edits->path) && sent_fits(&s, c) && piece_fits(edits, c);
+        good = good && span_fits(c, "path", edits->path) && sent_fits(&s, c) && body_fits(edits, c);
         good = good && span_fits(c, "query", edits->query) && span_fits(c, "form", edits->body) &&
                span_fits(c, "method", edits->method);
     }
