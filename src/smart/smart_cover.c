@@ -94,6 +94,20 @@ bool smart_cover_has_patient(const smart_cover_t *cover, base_span_t id)
     return false;
 }
 
+void smart_cover_add_members(smart_cover_t *members, const smart_cover_t *cover)
+{
+    const smart_confinement_t *who[SMART_CONFINED_MAX];
+    size_t n = confinements(cover, who), i, j;
+
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < members->confined_n && members->confined[j] != who[i]; j++) {
+        }
+        if (j == members->confined_n && j < SMART_CONFINED_MAX) {
+            members->confined[members->confined_n++] = who[i];
+        }
+    }
+}
+
 size_t smart_cover_patients(const smart_cover_t *cover, base_span_t *ids)
 {
     const smart_confinement_t *who[SMART_CONFINED_MAX];

@@ -66,6 +66,12 @@ size_t smart_cover_patients(const smart_cover_t *cover, base_span_t *ids);
 /* True when some of it is confined and the id is one of its patients. */
 bool smart_cover_has_patient(const smart_cover_t *cover, base_span_t id);
 
+/*
+ * Adds to `members` (of the type, letter and base it has) the patients that `cover` is confined to: who is a member of their compartments,
+ * whatever is granted on the type (D7).
+ */
+void smart_cover_add_members(smart_cover_t *members, const smart_cover_t *cover);
+
 /* The parameter that confines a search of the type to a patient: C19's, of patient-linked types their link's (D8); NULL: none. */
 const char *smart_cover_parameter(const fhir_type_t *type);
 

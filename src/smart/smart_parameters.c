@@ -339,7 +339,47 @@ static bool list_is_granted(const judging_t *j, const char *name)
     return type == NULL || is_true(j->grants, SMART_R, type) || is_true(j->grants, SMART_S, type);
 }
 
-/* C9: an instance that would have to be read first is refused until it is. */
+bool smart_parameters_listed(const smart_policy_t *policy, const fhir_item_t *item,
+                             base_span_t *value, const fhir_type_t **type, base_span_t *id)
+{
+    base_span_t name = base_span_is(item->code, "_list") ? BASE_SPAN("List") : BASE_SPAN("");
+    fhir_reference_t reference;
+
+    if (value->p == NULL) {
+        return false;
+    }
+    fhir_reference_parse(fhir_query_split(value), &reference);
+    if (reference.kind == FHIR_REFERENCE_RELATIVE && name.n == 0 && reference.vid.p == NULL &&
+        (base_span_is(reference.type, "CareTeam") || base_span_is(reference.type, "Group") ||
+         base_span_is(reference.type, "List"))) {
+        name = reference.type;
+    } else if (reference.kind != FHIR_REFERENCE_BARE || name.n == 0) {
+        *type = NULL;
+        return true;
+    }
+    *type = fhir_type_find(policy->definitions, name);
+    *id = reference.id;
+    return true;
+}
+
+/* C9: each instance that is named is granted, or can be looked at first. Only a search of a type does that. */
+static void judge_listed(judging_t *j)
+{
+    base_span_t value = j->item->value, id;
+    const fhir_type_t *type;
+
+    while (smart_parameters_listed(j->policy, j->item, &value, &type, &id)) {
+        if (type == NULL || j->item->modifier.p != NULL ||
+            (!is_granted(j->grants, SMART_R, type) && !is_granted(j->grants, SMART_S, type))) {
+            refuse(j, BASE_PARAMETER_REFUSED, "C9");
+        }
+    }
+    if (j->asking != SMART_ASK_SEARCH || j->type == NULL) {
+        refuse(j, BASE_PARAMETER_REFUSED, "C9");
+    }
+    j->out->lists = true;
+}
+
 static void judge_list(judging_t *j)
 {
     if (base_span_starts(j->item->value, "$current-")) {
@@ -347,15 +387,12 @@ static void judge_list(judging_t *j)
             need_all(j, "C9");
         }
     } else if (!list_is_granted(j, "List")) {
-        refuse(j, BASE_PARAMETER_REFUSED, "C9");
+        judge_listed(j);
     }
 }
 
 static void judge_special(judging_t *j)
 {
-    static const char *const in[] = {"CareTeam", "Group", "List"};
-    size_t i;
-
     switch (j->use.special) {
     case FHIR_SPECIAL_FILTER:
         need_all(j, "C7");
@@ -364,10 +401,9 @@ static void judge_special(judging_t *j)
         judge_list(j);
         break;
     case FHIR_SPECIAL_IN:
-        for (i = 0; i < sizeof(in) / sizeof(in[0]); i++) {
-            if (!list_is_granted(j, in[i])) {
-                refuse(j, BASE_PARAMETER_REFUSED, "C9");
-            }
+        if (!list_is_granted(j, "CareTeam") || !list_is_granted(j, "Group") ||
+            !list_is_granted(j, "List")) {
+            judge_listed(j);
         }
         break;
     case FHIR_SPECIAL_TEXT:

@@ -26,6 +26,7 @@ typedef struct {
     bool includes;            /* at least one include is forwarded */
     bool dropped;             /* at least one is not (C2) */
     bool counts;              /* _summary=count or _count=0: nothing but a number comes back */
+    bool lists;               /* a _list or _in names an instance that must be looked at first (C9) */
     fhir_type_set_t included; /* types that forwarded _includes name */
 } smart_parameters_t;
 
@@ -39,6 +40,13 @@ void smart_parameters_judge(const smart_grants_t *grants, const smart_policy_t *
 
 /* True for what asks for a page: built in, or by the policy's page_parameter (C16). */
 bool smart_parameters_is_page(const smart_policy_t *policy, base_span_t name);
+
+/*
+ * C9: the instances that an item lists, one by one: `*value` begins as the item's value and is moved on. False: no more, or
+ * `reference` is not of the kind that can be looked at. `_list` takes ids, `_in` of R5 takes CareTeam/1, Group/1, List/1.
+ */
+bool smart_parameters_listed(const smart_policy_t *policy, const fhir_item_t *item,
+                             base_span_t *value, const fhir_type_t **type, base_span_t *id);
 
 /* True when the query says nothing but which page, its includes and its shape: no filter (L20). */
 bool smart_parameters_of_page(const smart_policy_t *policy, const fhir_query_t *query);

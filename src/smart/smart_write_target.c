@@ -2,133 +2,10 @@
 
 #include "smart/smart_write_own.h"
 
-#include "base/base_json.h"
 #include "fhir/fhir_reference.h"
+#include "smart/smart_targets.h"
 
 #include <string.h>
-
-#define TARGETS_MAX   ((size_t) 64)
-#define REFERENCE_MAX ((size_t) 512)
-
-/* Where the scanner stands: in the list `target`, or not. */
-typedef struct {
-    smart_write_t *write;
-    base_json_t js;
-    base_span_t in;
-    unsigned char text[REFERENCE_MAX];
-    size_t n;
-    bool listed;   /* the member just named is `target` */
-    bool in_list;  /* inside its array */
-    bool named;    /* in it: the member just named is `reference` */
-    bool referred; /* the present target has one */
-    base_reason_t reason;
-} reading_t;
-
-/* True when the name or string is whole; what is too long is none of ours. */
-static bool gather(reading_t *r)
-{
-    if (r->js.text.n > REFERENCE_MAX || r->n + r->js.text.n > REFERENCE_MAX) {
-        r->n = REFERENCE_MAX + 1;
-    } else if (r->js.text.n > 0) {
-        memcpy(r->text + r->n, r->js.text.p, r->js.text.n);
-        r->n += r->js.text.n;
-    }
-    return r->js.last;
-}
-
-static base_span_t gathered(reading_t *r)
-{
-    size_t n = r->n;
-
-    r->n = 0;
-    return base_span_make(r->text, n > REFERENCE_MAX ? 0 : n);
-}
-
-static void add_target(reading_t *r, base_span_t text)
-{
-    smart_write_t *write = r->write;
-
-    if (write->_target_n == TARGETS_MAX) {
-        r->reason = BASE_PREREAD_TOO_MANY;
-        return;
-    }
-    write->_target[write->_target_n] = base_arena_copy(write->_arena, text);
-    if (write->_target[write->_target_n].p == NULL) {
-        r->reason = BASE_NO_MEMORY;
-        return;
-    }
-    write->_target_n++;
-    r->referred = true;
-}
-
-static void take_name(reading_t *r, base_span_t name)
-{
-    unsigned depth = base_json_depth(&r->js);
-
-    if (depth == 1) {
-        r->listed = base_span_is(name, "target");
-    }
-    r->named = depth == 3 && r->in_list && base_span_is(name, "reference");
-}
-
-/* Anything in the place of a list, of a target, or of a reference that is none: refused, for nobody says what it is about. */
-static void take_event(reading_t *r, base_json_event_t event)
-{
-    unsigned depth = base_json_depth(&r->js);
-
-    switch (event) {
-    case BASE_JSON_KEY:
-        if (gather(r)) {
-            take_name(r, gathered(r));
-        }
-        return;
-    case BASE_JSON_ARRAY:
-        r->in_list = r->in_list || (depth == 2 && r->listed);
-        return;
-    case BASE_JSON_ARRAY_END:
-        r->in_list = r->in_list && depth > 1;
-        r->listed = r->listed && depth > 1;
-        return;
-    case BASE_JSON_OBJECT:
-        r->referred = depth == 3 && r->in_list ? false : r->referred;
-        return;
-    case BASE_JSON_OBJECT_END:
-        if (depth == 2 && r->in_list && !r->referred) {
-            r->reason = BASE_BODY_UNCOVERED;
-        }
-        return;
-    default:
-        break;
-    }
-    if (event == BASE_JSON_STRING && !gather(r)) {
-        return;
-    }
-    if (event == BASE_JSON_STRING && depth == 3 && r->named) {
-        add_target(r, gathered(r));
-    } else if ((depth == 2 && r->in_list) || (depth == 1 && r->listed)) {
-        r->reason = BASE_BODY_UNCOVERED;
-    }
-    r->n = 0;
-}
-
-static base_reason_t read_targets(smart_write_t *write)
-{
-    reading_t *r = base_arena_alloc(write->_arena, sizeof(*r));
-    base_json_event_t event;
-
-    write->_target = base_arena_array(write->_arena, TARGETS_MAX, sizeof(*write->_target));
-    if (r == NULL || write->_target == NULL) {
-        return BASE_NO_MEMORY;
-    }
-    r->write = write;
-    r->in = write->_body;
-    base_json_init(&r->js, 0, BASE_JSON_DEPTH_MAX, NULL, 0);
-    while (r->reason == BASE_OK && (event = base_json_next(&r->js, &r->in)) != BASE_JSON_ERROR &&
-           event != BASE_JSON_MORE) {
-        take_event(r, event);
-    }
-    return r->reason == BASE_OK && write->_target_n == 0 ? BASE_BODY_UNCOVERED : r->reason;
-}
 
 static const fhir_lens_t *lens_of_watch(void *ctx, const fhir_type_t *type)
 {
@@ -205,8 +82,14 @@ static smart_step_t next_target(smart_write_t *write)
 
 smart_step_t smart_write_targets(smart_write_t *write)
 {
-    base_reason_t reason = read_targets(write);
+    smart_targets_t targets;
+    base_reason_t reason = smart_targets_read(write->_body, write->_arena, &targets);
 
+    if (reason == BASE_OK && (targets.odd || targets.n == 0)) {
+        return uncovered(write);
+    }
+    write->_target = targets.text;
+    write->_target_n = targets.n;
     return reason == BASE_OK ? next_target(write) : smart_write_refuse(write, reason, "D6");
 }
 
