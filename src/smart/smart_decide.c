@@ -109,7 +109,20 @@ bool smart_decision_names_other(const decision_t *d, const smart_cover_t *cover)
            smart_cover_is_confined(cover) && !smart_cover_has_patient(cover, d->request->id);
 }
 
-/* D11: versions by their own body where the policy says so; with `both` the current one must be read first. */
+/* What must be looked at before the request may go (smart_lookup). */
+static void look_first(decision_t *d, unsigned lookup)
+{
+    d->verdict->obligations |= SMART_PREREAD;
+    d->verdict->lookups |= lookup;
+}
+
+/* D6: a Provenance by its targets, where a patient's grant has no constraint. */
+static bool is_by_targets(const decision_t *d, const smart_cover_t *cover)
+{
+    return strcmp(d->request->type->name, "Provenance") == 0 && cover->confined_n > 0;
+}
+
+/* D11: versions by their own body; with `both` the current one is read first, and must be covered as well. */
 static void decide_confined_instance(decision_t *d, const smart_cover_t *cover,
                                      const smart_parameters_t *parameters)
 {
@@ -119,13 +132,14 @@ static void decide_confined_instance(decision_t *d, const smart_cover_t *cover,
         refuse(d, BASE_OTHER_PATIENT, "D9");
         return;
     }
-    if (interaction != FHIR_READ && !d->policy->history_own) {
-        refuse(d, BASE_PATIENT_INTERACTION, "D11");
-        return;
-    }
     if (interaction == FHIR_HISTORY_INSTANCE && parameters->counts) {
         refuse(d, BASE_NOT_NARROWABLE, "C13");
         return;
+    }
+    if (interaction != FHIR_READ && !d->policy->history_own) {
+        look_first(d, SMART_LOOKUP_CURRENT);
+    } else if (interaction == FHIR_READ && is_by_targets(d, cover)) {
+        look_first(d, SMART_LOOKUP_PROVENANCE);
     }
     smart_decision_oblige(
         d, SMART_RESPONSE,
@@ -225,13 +239,31 @@ static bool searches_other_patient(const decision_t *d, const smart_cover_t *cov
     return false;
 }
 
-/* L9: a Provenance is searched by its targets only once these can be read beforehand. */
+/* L9: a Provenance is searched by its targets once these were read. */
 static bool searches_by_target(const decision_t *d)
 {
     size_t at = 0;
 
     return strcmp(d->request->type->name, "Provenance") == 0 &&
            fhir_query_find(&d->request->query, BASE_SPAN("target"), &at) != NULL;
+}
+
+/* L9: nothing is appended, so nothing can be counted; each match must have one of the targets, or be the patient's itself. */
+static void decide_by_target(decision_t *d, const smart_cover_t *cover,
+                             const smart_parameters_t *parameters)
+{
+    if (cover->confined_n == 0) {
+        refuse(d, BASE_PARAMETER_REFUSED, "L9");
+        return;
+    }
+    if (parameters->counts) {
+        refuse(d, BASE_NOT_NARROWABLE, "L9");
+        return;
+    }
+    look_first(d, SMART_LOOKUP_TARGETS);
+    note_parameters(d, smart_decision_oblige(d, SMART_RESPONSE, SMART_CHECK_SEARCHSET, cover),
+                    parameters);
+    allow(d, "L9");
 }
 
 /* A search that is to be narrowed. */
@@ -245,7 +277,7 @@ static void decide_narrowed(decision_t *d, const smart_cover_t *cover,
         return;
     }
     if (searches_by_target(d)) {
-        refuse(d, BASE_PARAMETER_REFUSED, "L9");
+        decide_by_target(d, cover, parameters);
         return;
     }
     if (confined && smart_cover_parameter(d->request->type) == NULL) {
@@ -258,10 +290,14 @@ static void decide_narrowed(decision_t *d, const smart_cover_t *cover,
     allow(d, "L5");
 }
 
-/* D7: the own patient's compartment; another one's would have to be read first, or discloses others. */
+/* D7: the own patient's compartment, or that of an encounter, which is read first; those of others disclose more. */
 static bool compartment_is_own(decision_t *d, const smart_cover_t *cover)
 {
     if (d->request->compartment == NULL || !smart_cover_is_confined(cover)) {
+        return true;
+    }
+    if (strcmp(d->request->compartment->name, "Encounter") == 0) {
+        look_first(d, SMART_LOOKUP_COMPARTMENT);
         return true;
     }
     if (strcmp(d->request->compartment->name, "Patient") != 0) {
@@ -287,6 +323,9 @@ static void decide_search(decision_t *d)
     if (!compartment_is_own(d, &cover) ||
         !smart_decision_parameters(d, SMART_ASK_SEARCH, &cover, &parameters)) {
         return;
+    }
+    if (parameters.lists) {
+        look_first(d, SMART_LOOKUP_LISTS);
     }
     if (!smart_cover_is_true(&cover)) {
         decide_narrowed(d, &cover, &parameters);
@@ -460,6 +499,22 @@ static void check_operation(decision_t *d)
     allow(d, "B6");
 }
 
+/* B6: on an instance of the patient, read first, what reads it; what comes back is judged. Not under a constraint, and not by a body. */
+static void decide_of_patient(decision_t *d, const smart_operation_t *row,
+                              const smart_cover_t *cover)
+{
+    if (d->request->level != FHIR_LEVEL_INSTANCE || (row->letters & SMART_R) == 0 ||
+        cover->letter != SMART_R || d->request->method == FHIR_POST ||
+        !smart_cover_is_confined(cover) || smart_cover_is_constrained(cover)) {
+        refuse(d, BASE_PATIENT_INTERACTION, "B6");
+    } else if (smart_decision_names_other(d, cover)) {
+        refuse(d, BASE_OTHER_PATIENT, "B6");
+    } else {
+        look_first(d, SMART_LOOKUP_INSTANCE);
+        check_operation(d);
+    }
+}
+
 static void decide_by_scopes(decision_t *d, const smart_operation_t *row)
 {
     unsigned letter = row->letters & (~row->letters + 1);
@@ -472,7 +527,7 @@ static void decide_by_scopes(decision_t *d, const smart_operation_t *row)
     } else {
         cover = smart_grants_cover(d->grants, letter, d->request->type);
         if (!smart_cover_is_empty(&cover)) {
-            refuse(d, BASE_PATIENT_INTERACTION, "B6");
+            decide_of_patient(d, row, &cover);
             return;
         }
         refuse(d, smart_grants_missing(d->grants, letter, d->request->type, &d->verdict->missing),
@@ -498,15 +553,15 @@ static void decide_everything(decision_t *d)
         smart_decision_missing(d, SMART_R);
         return;
     }
+    if (smart_decision_names_other(d, &cover)) {
+        refuse(d, BASE_OTHER_PATIENT, "B6");
+        return;
+    }
     plain = cover;
-    plain._alternative_n = 0; /* the instance is not read first, so constraints cannot be met */
+    plain._alternative_n = 0;
     if (!smart_cover_is_true(&cover) && (strcmp(d->request->type->name, "Patient") != 0 ||
                                          !smart_cover_has_patient(&plain, d->request->id))) {
-        refuse(d,
-               smart_decision_names_other(d, &cover) ? BASE_OTHER_PATIENT
-                                                     : BASE_PATIENT_INTERACTION,
-               "B6");
-        return;
+        look_first(d, SMART_LOOKUP_INSTANCE);
     }
     check_operation(d);
     if (d->verdict->check_n == 0) {

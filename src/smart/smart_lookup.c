@@ -146,8 +146,7 @@ static smart_step_t look_on(smart_lookup_t *lookup)
             continue;
         }
         if (is_empty(one)) {
-            lookup->nothing = true;
-            continue;
+            return smart_lookup_uncovered(lookup);
         }
         return smart_lookup_ask(lookup, SMART_LOOKUP_READ, one->type, one->id, false, one->cover,
                                 one->cover_n, one->why == SMART_LOOKUP_PROVENANCE);

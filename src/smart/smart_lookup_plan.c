@@ -89,6 +89,17 @@ static base_reason_t add_lists(smart_lookup_t *lookup)
     return BASE_OK;
 }
 
+/* The own Patient by the reference alone (D6), else what r or s is granted on (L4). */
+static bool may_be_covered(const smart_lookup_t *lookup, const fhir_type_t *type, base_span_t id)
+{
+    smart_cover_t by = smart_grants_cover(lookup->_grants, SMART_S, lookup->_request->type);
+    smart_cover_t read = smart_grants_cover(lookup->_grants, SMART_R, type);
+    smart_cover_t search = smart_grants_cover(lookup->_grants, SMART_S, type);
+
+    return !smart_cover_is_empty(&read) || !smart_cover_is_empty(&search) ||
+           (strcmp(type->name, "Patient") == 0 && smart_cover_has_patient(&by, id));
+}
+
 /* L9: instances by name, and few of them. */
 static base_reason_t add_target(smart_lookup_t *lookup, base_span_t text)
 {
@@ -100,7 +111,8 @@ static base_reason_t add_target(smart_lookup_t *lookup, base_span_t text)
     fhir_reference_parse(text, &reference);
     type = fhir_type_find(lookup->_policy->definitions, reference.type);
     if (type == NULL || !fhir_reference_is_own(&reference, base->urls, base->urls_n) ||
-        lookup->target_n == SMART_LOOKUP_TARGETS_MAX) {
+        lookup->target_n == SMART_LOOKUP_TARGETS_MAX ||
+        !may_be_covered(lookup, type, reference.id)) {
         return BASE_PARAMETER_REFUSED;
     }
     name = base_arena_alloc(lookup->_arena, reference.type.n + reference.id.n + 1);

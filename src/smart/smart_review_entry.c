@@ -63,6 +63,13 @@ bool smart_review_is_outcome(const fhir_facts_t *facts)
     return base_span_is(fhir_text_span(&facts->type_name), "OperationOutcome");
 }
 
+/* D6: the Provenance whose targets were looked at, and no later version of it. */
+static bool is_by_its_targets(const smart_check_t *check, const fhir_facts_t *facts)
+{
+    return check->by_targets && !facts->version_id.unknown &&
+           base_span_eq(fhir_text_span(&facts->version_id), check->version_id);
+}
+
 /* L10, D9: the answer is what the URL names, and covered; else as if it did not exist. */
 static base_reason_t judge_instance(smart_review_state_t *state, const smart_check_t *check,
                                     const fhir_facts_t *facts)
@@ -71,7 +78,7 @@ static base_reason_t judge_instance(smart_review_state_t *state, const smart_che
         !base_span_eq(fhir_text_span(&facts->id), check->id)) {
         return BASE_ANSWER_UNEXPECTED;
     }
-    if (smart_review_holds(state, check, SMART_R, facts)) {
+    if (smart_review_holds(state, check, SMART_R, facts) || is_by_its_targets(check, facts)) {
         return BASE_OK;
     }
     return state->review->_policy->hide_existence ? BASE_NOT_FOUND : BASE_SCOPE_MISSING;
@@ -162,7 +169,8 @@ static bool is_undecided(const smart_review_state_t *state, unsigned at, const s
 {
     return at == state->home && state->waiting.provenances &&
            item->facts.type == state->waiting.provenance &&
-           (is_mixed(check) || (check->includes && mode_is(item, "include")));
+           (is_mixed(check) || check->target_n > 0 ||
+            (check->includes && mode_is(item, "include")));
 }
 
 /* Below one of the names that this server goes by. */

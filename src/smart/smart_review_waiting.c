@@ -52,7 +52,7 @@ static bool is_by_targets(const smart_check_t *check, const fhir_type_t *type)
 {
     smart_cover_t read, search;
 
-    if (!check->includes && check->kind != SMART_CHECK_PAGE &&
+    if (!check->includes && check->target_n == 0 && check->kind != SMART_CHECK_PAGE &&
         check->kind != SMART_CHECK_OPERATION) {
         return false;
     }
@@ -97,6 +97,18 @@ bool smart_review_waiting_start(smart_review_state_t *state)
     return waiting->bytes != NULL && waiting->entry != NULL && waiting->released != NULL;
 }
 
+/* L9: targets that a search names, and that were found covered before it was sent. */
+static void mark_targets(smart_waiting_t *waiting, const smart_check_t *check)
+{
+    fhir_reference_t reference;
+    size_t i;
+
+    for (i = 0; waiting->provenances && i < check->target_n; i++) {
+        fhir_reference_parse(check->target[i], &reference);
+        (void) mark(waiting, hash_of(reference.type, reference.id));
+    }
+}
+
 void smart_review_waiting_bundle(smart_review_state_t *state)
 {
     smart_waiting_t *waiting = &state->waiting;
@@ -113,6 +125,9 @@ void smart_review_waiting_bundle(smart_review_state_t *state)
     if (waiting->released_n > 0) {
         memset(waiting->released, 0, RELEASED_MAX * sizeof(*waiting->released));
         waiting->released_n = 0;
+    }
+    for (i = 0; i < level->check_n; i++) {
+        mark_targets(waiting, level->check[i]);
     }
 }
 
