@@ -400,6 +400,9 @@ static void decide_own_compartment(decision_t *d, const smart_parameters_t *para
         refuse(d, BASE_PARAMETER_REFUSED, "C11");
         return;
     }
+    if (strcmp(d->request->compartment->name, "Encounter") == 0) {
+        look_first(d, SMART_LOOKUP_COMPARTMENT);
+    }
     types = smart_types_own(d->grants, d->request, d->policy->definitions, &listed, &other);
     if (fhir_type_set_is_empty(&types)) {
         refuse(d, other ? BASE_OTHER_PATIENT : BASE_SCOPE_MISSING, "D7");
@@ -419,7 +422,9 @@ static void decide_own_compartment(decision_t *d, const smart_parameters_t *para
 
 static bool is_own_kind(const decision_t *d)
 {
-    return d->request->compartment != NULL && strcmp(d->request->compartment->name, "Patient") == 0;
+    return d->request->compartment != NULL &&
+           (strcmp(d->request->compartment->name, "Patient") == 0 ||
+            strcmp(d->request->compartment->name, "Encounter") == 0);
 }
 
 static void decide_system(decision_t *d)

@@ -309,7 +309,8 @@ static base_reason_t open_answer(smart_judge_t *judge)
 {
     const smart_check_t *check = &judge->_verdict.check[0];
     const smart_watch_t *watch;
-    bool mixed = check->includes || check->cover.type == NULL;
+    bool mixed =
+        check->includes || check->cover.type == NULL || check->by_targets || check->target_n > 0;
 
     if (mixed) {
         return smart_parameters_open(NULL, true, judge->_arena, &judge->_request.query);
@@ -633,10 +634,49 @@ static smart_step_t want_body(smart_judge_t *judge)
     return judge->_step;
 }
 
+static smart_step_t next_of_lookup(smart_judge_t *judge)
+{
+    smart_lookup_t *lookup = &judge->_lookup;
+    base_reason_t reason;
+
+    judge->_step = smart_lookup_next(lookup);
+    if (judge->_step == SMART_WANT_READ && lookup->reads > judge->_limits.preread_max) {
+        refuse(judge, BASE_PREREAD_TOO_MANY, "L26");
+        return finish(judge);
+    }
+    if (judge->_step == SMART_WANT_READ) {
+        judge->_read = lookup->read;
+        return judge->_step;
+    }
+    if (judge->_step != SMART_SEND) {
+        refuse(judge, lookup->reason, lookup->rule);
+        return finish(judge);
+    }
+    reason = smart_lookup_apply(lookup, &judge->_request,
+                                is_form_search(judge) ? FHIR_FROM_FORM : FHIR_FROM_URL,
+                                &judge->_verdict);
+    if (reason != BASE_OK) {
+        refuse(judge, reason, "L26");
+        return finish(judge);
+    }
+    return prepare_and_finish(judge);
+}
+
+static smart_step_t start_lookup(smart_judge_t *judge)
+{
+    judge->_looking = true;
+    smart_lookup_start(&judge->_lookup, judge->_arena, judge->_grants, judge->_policy,
+                       &judge->_request, judge->_verdict.lookups, judge->_limits.read_buffer);
+    return next_of_lookup(judge);
+}
+
 smart_step_t smart_judge_next(smart_judge_t *judge)
 {
     if (judge->_done || judge->_syntax != BASE_OK) {
         return finish(judge);
+    }
+    if (judge->_looking) {
+        return next_of_lookup(judge);
     }
     if (judge->_writing) {
         return next_of_write(judge);
@@ -653,6 +693,9 @@ smart_step_t smart_judge_next(smart_judge_t *judge)
     }
     if (judge->_verdict.reason != BASE_OK) {
         return finish(judge);
+    }
+    if (judge->_verdict.lookups != 0) {
+        return start_lookup(judge);
     }
     return is_checked_write(judge) ? start_write(judge) : prepare_and_finish(judge);
 }
@@ -678,17 +721,25 @@ const smart_read_t *smart_judge_read(const smart_judge_t *judge)
 
 bool smart_judge_read_head(smart_judge_t *judge, const smart_read_head_t *head)
 {
+    if (judge->_looking) {
+        return smart_lookup_head(&judge->_lookup, head);
+    }
     return judge->_writing && smart_write_head(&judge->_write, head);
 }
 
 bool smart_judge_read_feed(smart_judge_t *judge, base_span_t bytes)
 {
+    if (judge->_looking) {
+        return smart_lookup_feed(&judge->_lookup, bytes);
+    }
     return judge->_writing && smart_write_feed(&judge->_write, bytes);
 }
 
 void smart_judge_read_end(smart_judge_t *judge, base_reason_t reason)
 {
-    if (judge->_writing) {
+    if (judge->_looking) {
+        smart_lookup_end(&judge->_lookup, reason);
+    } else if (judge->_writing) {
         smart_write_end(&judge->_write, reason);
     }
 }

@@ -23,6 +23,7 @@
 #include "base/base_arena.h"
 #include "fhir/fhir_request.h"
 #include "smart/smart_grants.h"
+#include "smart/smart_lookup.h"
 #include "smart/smart_step.h"
 #include "smart/smart_stored.h"
 #include "smart/smart_write.h"
@@ -79,9 +80,11 @@ typedef struct {
     base_span_t _body;
     smart_limits_t _limits;
     smart_write_t _write;
+    smart_lookup_t _lookup;
     smart_read_t _read;
     bool _decided;
     bool _writing;      /* _write is at work */
+    bool _looking;      /* so is _lookup */
     smart_step_t _step; /* what was said last */
     bool _done;
 } smart_judge_t;

@@ -130,10 +130,13 @@ static bool is_empty(const smart_lookup_want_t *one)
 /* D6: the own Patient, by the reference alone. */
 static bool is_own_patient(const smart_lookup_t *lookup, const smart_lookup_want_t *one)
 {
-    smart_cover_t by = smart_grants_cover(lookup->_grants, SMART_S, lookup->_request->type);
+    smart_cover_t by;
 
-    return one->why == SMART_LOOKUP_TARGETS && strcmp(one->type->name, "Patient") == 0 &&
-           smart_cover_has_patient(&by, one->id);
+    if (one->why != SMART_LOOKUP_TARGETS || strcmp(one->type->name, "Patient") != 0) {
+        return false;
+    }
+    by = smart_grants_cover(lookup->_grants, SMART_S, lookup->_request->type);
+    return smart_cover_has_patient(&by, one->id);
 }
 
 static smart_step_t look_on(smart_lookup_t *lookup)
@@ -254,11 +257,10 @@ smart_step_t smart_lookup_next(smart_lookup_t *lookup)
         return look_on(lookup);
     }
     if (has_failed(lookup)) {
-        return smart_lookup_refuse(lookup,
-                                   lookup->_stored.state == SMART_STORED_READING
-                                       ? BASE_INTERNAL
-                                       : lookup->_stored.reason,
-                                   smart_lookup_rule(lookup));
+        return smart_lookup_refuse(
+            lookup,
+            lookup->_stored.state == SMART_STORED_READING ? BASE_INTERNAL : lookup->_stored.reason,
+            smart_lookup_rule(lookup));
     }
     switch (lookup->_stage) {
     case SMART_LOOKUP_READ:

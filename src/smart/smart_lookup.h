@@ -33,12 +33,13 @@ typedef struct {
     base_reason_t reason;
     const char *rule;
     smart_read_t read;
-    size_t reads;              /* that were asked for so far */
-    bool nothing;              /* what a search is to go by is not there, or not covered: nothing matches it (C9, L9) */
-    base_span_t *target;       /* "Type/id" of the covered targets of a Provenance search */
+    size_t reads; /* that were asked for so far */
+    bool
+        nothing; /* what a search is to go by is not there, or not covered: nothing matches it (C9, L9) */
+    base_span_t *target; /* "Type/id" of the covered targets of a Provenance search */
     size_t target_n;
-    bool by_targets;           /* the Provenance is covered by one of its targets (D6) */
-    base_span_t version_id;    /* with it: its meta.versionId, absent: none */
+    bool by_targets;        /* the Provenance is covered by one of its targets (D6) */
+    base_span_t version_id; /* with it: its meta.versionId, absent: none */
     base_arena_t *_arena;
     const smart_grants_t *_grants;
     const smart_policy_t *_policy;
@@ -67,6 +68,13 @@ void smart_lookup_start(smart_lookup_t *lookup, base_arena_t *arena, const smart
 
 /* SMART_WANT_READ, SMART_SEND or SMART_REFUSE; the latter two are final. */
 smart_step_t smart_lookup_next(smart_lookup_t *lookup);
+
+/*
+ * After SMART_SEND: what was found goes into the check of the answer. A search that goes by what is not there becomes one that finds nothing; should
+ * the upstream find something nevertheless, no match is released. `origin`: where parameters are appended. BASE_OK, or why not.
+ */
+base_reason_t smart_lookup_apply(const smart_lookup_t *lookup, fhir_request_t *request,
+                                 fhir_origin_t origin, smart_verdict_t *verdict);
 
 /* What came back: as smart_stored_head, _feed and _end. */
 bool smart_lookup_head(smart_lookup_t *lookup, const smart_read_head_t *head);

@@ -32,7 +32,8 @@ static fate_t judge_reference(smart_lookup_t *lookup, base_span_t text, smart_st
         return ABOUT_OF_NO_USE;
     }
     lookup->_about_id = reference.id;
-    *step = smart_lookup_ask(lookup, SMART_LOOKUP_ABOUT, type, reference.id, false, cover, 2, false);
+    *step =
+        smart_lookup_ask(lookup, SMART_LOOKUP_ABOUT, type, reference.id, false, cover, 2, false);
     return ABOUT_ASKED;
 }
 
@@ -69,9 +70,8 @@ smart_step_t smart_lookup_about(smart_lookup_t *lookup)
     if (reason == BASE_NO_MEMORY) {
         return smart_lookup_refuse(lookup, reason, "L26");
     }
-    if (reason != BASE_OK || facts->version_id.unknown ||
-        facts->type != lookup->_request->type || facts->id.unknown ||
-        !base_span_eq(fhir_text_span(&facts->id), lookup->_request->id)) {
+    if (reason != BASE_OK || facts->version_id.unknown || facts->type != lookup->_request->type ||
+        facts->id.unknown || !base_span_eq(fhir_text_span(&facts->id), lookup->_request->id)) {
         return smart_lookup_uncovered(lookup);
     }
     if (version.n > 0) {

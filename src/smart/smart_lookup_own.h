@@ -10,10 +10,10 @@
 #define SMART_LOOKUP_HASHES ((size_t) 2048)
 
 enum {
-    SMART_LOOKUP_NEXT,       /* the next want is to be looked at */
-    SMART_LOOKUP_READ,       /* the instance came */
-    SMART_LOOKUP_DELETED,    /* the newest versions of a deleted one came (D11) */
-    SMART_LOOKUP_ABOUT,      /* a target of a Provenance came */
+    SMART_LOOKUP_NEXT,    /* the next want is to be looked at */
+    SMART_LOOKUP_READ,    /* the instance came */
+    SMART_LOOKUP_DELETED, /* the newest versions of a deleted one came (D11) */
+    SMART_LOOKUP_ABOUT,   /* a target of a Provenance came */
     SMART_LOOKUP_DONE
 };
 

@@ -141,8 +141,8 @@ static base_reason_t add_targets(smart_lookup_t *lookup)
     if (lookup->target == NULL) {
         return BASE_NO_MEMORY;
     }
-    while (reason == BASE_OK && (item = fhir_query_find(&lookup->_request->query,
-                                                        BASE_SPAN("target"), &at)) != NULL) {
+    while (reason == BASE_OK &&
+           (item = fhir_query_find(&lookup->_request->query, BASE_SPAN("target"), &at)) != NULL) {
         value = item->value;
         if (item->modifier.p != NULL || item->chained || value.p == NULL) {
             return BASE_PARAMETER_REFUSED;

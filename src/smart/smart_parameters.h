@@ -22,11 +22,11 @@ typedef struct {
     base_reason_t reason; /* BASE_OK: all of them may be forwarded, as edited */
     const char *rule;
     smart_missing_t missing;
-    bool page;                /* one is a page parameter: the request is a page (L20) */
-    bool includes;            /* at least one include is forwarded */
-    bool dropped;             /* at least one is not (C2) */
-    bool counts;              /* _summary=count or _count=0: nothing but a number comes back */
-    bool lists;               /* a _list or _in names an instance that must be looked at first (C9) */
+    bool page;     /* one is a page parameter: the request is a page (L20) */
+    bool includes; /* at least one include is forwarded */
+    bool dropped;  /* at least one is not (C2) */
+    bool counts;   /* _summary=count or _count=0: nothing but a number comes back */
+    bool lists;    /* a _list or _in names an instance that must be looked at first (C9) */
     fhir_type_set_t included; /* types that forwarded _includes name */
 } smart_parameters_t;
 

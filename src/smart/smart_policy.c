@@ -35,7 +35,7 @@ static const row_t rows[] = {
     CHOICE("linked_patients", "deny | allow", "deny", "reading Patients that link to the one in context (D3)", linked_patients_allow, "deny", "allow"),
     {{"shared_types", "[+-]<Type> ...", "D8's", "readable and searchable by type scope alone under patient/ (D8)", true}, TYPES, 0, NULL, NULL},
     CHOICE("hide_existence", "on | off", "on", "a foreign instance is answered as a missing one (D9)", hide_existence, "off", "on"),
-    CHOICE("history", "both | own", "both", "a version is judged by its own body and the current one, or its own alone (D11); both is refused until the current one is read first", history_own, "both", "own"),
+    CHOICE("history", "both | own", "both", "a version is judged by its own body and the current one, or its own alone (D11)", history_own, "both", "own"),
     LATER("binary", "referenced | deny | scope", "referenced", "what makes a Binary readable (B11)"),
     CHOICE("include", "filter | refuse", "filter", "includes of types that are not granted: taken out of the search, or the search is refused (C2)", include_refuse, "filter", "refuse"),
     LATER("batch", "split | refuse", "split", "a batch with refused entries (B5)"),

@@ -49,18 +49,21 @@ fhir_type_set_t smart_types_own(const smart_grants_t *grants, const fhir_request
                                 const fhir_definitions_t *definitions, const fhir_type_set_t *among,
                                 bool *other)
 {
+    fhir_compartment_t compartment = FHIR_COMPARTMENT_PATIENT;
     fhir_type_set_t found = {{0}};
     smart_cover_t cover;
     unsigned i;
 
     *other = false;
+    (void) fhir_compartment_find(base_span_of(request->compartment->name), &compartment);
     for (i = 0; i < definitions->n_types; i++) {
         cover = smart_grants_cover(grants, SMART_S, &definitions->types[i]);
         if (smart_cover_is_empty(&cover) ||
-            !fhir_compartment_has(FHIR_COMPARTMENT_PATIENT, &definitions->types[i])) {
+            !fhir_compartment_has(compartment, &definitions->types[i])) {
             continue;
         }
-        if (!smart_cover_has_patient(&cover, request->compartment_id)) {
+        if (compartment == FHIR_COMPARTMENT_PATIENT &&
+            !smart_cover_has_patient(&cover, request->compartment_id)) {
             *other = true;
         } else if (fhir_type_set_has(among, &definitions->types[i])) {
             fhir_type_set_add(&found, &definitions->types[i]);

@@ -28,13 +28,16 @@ typedef struct {
 } smart_missing_t;
 
 /* What a read or search must look at first, bits (smart_lookup). */
-#define SMART_LOOKUP_CURRENT     1u /* the current version of the instance (D11) */
-#define SMART_LOOKUP_INSTANCE    2u /* the instance of an operation (B6) */
-#define SMART_LOOKUP_COMPARTMENT 4u /* the instance whose compartment is searched: whose it is (D7) */
-#define SMART_LOOKUP_LISTS       8u  /* what _list and _in name (C9) */
-#define SMART_LOOKUP_TARGETS     16u /* what `target` of a Provenance search names (L9) */
-#define SMART_LOOKUP_PROVENANCE  32u /* the Provenance, then its targets, until one is covered (D6) */
-#define SMART_LOOKUP_BINARY      64u /* documents that refer to the Binary, and its security context (B11) */
+#define SMART_LOOKUP_CURRENT  1u /* the current version of the instance (D11) */
+#define SMART_LOOKUP_INSTANCE 2u /* the instance of an operation (B6) */
+#define SMART_LOOKUP_COMPARTMENT                                                                   \
+    4u                           /* the instance whose compartment is searched: whose it is (D7) */
+#define SMART_LOOKUP_LISTS   8u  /* what _list and _in name (C9) */
+#define SMART_LOOKUP_TARGETS 16u /* what `target` of a Provenance search names (L9) */
+#define SMART_LOOKUP_PROVENANCE                                                                    \
+    32u /* the Provenance, then its targets, until one is covered (D6) */
+#define SMART_LOOKUP_BINARY                                                                        \
+    64u /* documents that refer to the Binary, and its security context (B11) */
 
 struct smart_grants_s;
 
@@ -74,9 +77,11 @@ typedef struct {
     base_span_t if_modified_since; /* likewise */
     bool
         pinned; /* WRITTEN: the precondition is ours alone, so a 412 is a lost race: BASE_CONFLICT (L13) */
-    bool by_targets; /* INSTANCE, a Provenance: its targets were found covered, if it is still of this version (D6) */
-    base_span_t version_id;    /* with it; absent: it has none */
-    const base_span_t *target; /* SEARCHSET of Provenance: "Type/id" of covered targets, one of which each match must have (L9) */
+    bool
+        by_targets; /* INSTANCE, a Provenance: its targets were found covered, if it is still of this version (D6) */
+    base_span_t version_id; /* with it; absent: it has none */
+    const base_span_t *
+        target; /* SEARCHSET of Provenance: "Type/id" of covered targets, one of which each match must have (L9) */
     size_t target_n;
     const struct smart_entry_check_s *entry; /* ENTRIES: of each entry that the client sent */
     size_t entry_n;

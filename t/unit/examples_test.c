@@ -39,7 +39,7 @@ static const struct {
     {"15-json-patch-subject", AS_EXPECTED, "body_uncovered"},
     {"16-conditional-update", AS_EXPECTED, "scope_missing"},
     {"17-conditional-create", AS_EXPECTED, "scope_missing"},
-    {"18-history-instance", LATER, "patient_interaction"},
+    {"18-history-instance", AS_EXPECTED, "ok"},
     {"19-everything-partial-scopes", AS_EXPECTED, "ok"},
     {"20-export-group", AS_EXPECTED, "operation_refused"},
     {"21-practitioner-and-device", AS_EXPECTED, "not_found"},
