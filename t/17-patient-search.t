@@ -113,7 +113,7 @@ for my $at (qw(/r4 /spilled /file /unbuffered)) {
         $up->clear;
         for my $query ('patient=p2', 'patient=p1,p2', 'patient=p1&patient=p2', 'subject=Patient/p2', 'patient=Patient/p2',
             "patient=$base/Patient/p2", '%70atient=p2', 'patient=%702', 'subject:Patient=p2', 'performer:Patient.name=x',
-            '_has:Condition:patient:code=x', '_filter=x', '_query=x', '_list=x', '_contained=true', '_unknown=x', '_method=DELETE')
+            '_has:Condition:patient:code=x', '_filter=x', '_query=x', '_contained=true', '_unknown=x', '_method=DELETE')
         {
             $r = search($how, $at, "code=own&$query", $token);
             ok($r->status == 403 || $r->status == 400, "$name: $query is refused") || diag($r->status);

@@ -35,6 +35,7 @@ my $up = upstream(
             : $request->query =~ /_getpages/ ? bundle($own)
             : bundle(match(resource('Organization', 'g1')), $request->query =~ /_id=surplus/ ? match(resource('Patient', 'p9')) : ());
     },
+    'GET /fhir/Observation/o1'            => { json => resource('Observation', 'o1', of('p1')) },
     'GET /fhir/Observation/o1/_history/2' => { json => resource('Observation', 'o1', of('p1')) },
     'GET /fhir/Observation/o1/_history/1' => { json => resource('Observation', 'o1', of('p2')) },
     'GET /fhir/Observation/o1/_history'   => { json => { resourceType => 'Bundle', type => 'history', entry => [ map { { resource => $_ } } resource('Observation', 'o1', of('p1')), resource('Observation', 'o1', of('p2')) ] } },
@@ -115,7 +116,7 @@ unlike(get('?_getpages=mixed', $patient)->raw, qr/p2/, 'a page that holds more (
 is(get('/own/Observation?cursor=x&code=own', $patient)->status, 200, 'a page parameter of this server');
 
 # --- versions (D11)
-outcome_is(get('Observation/o1/_history/2', $patient), 403, 'forbidden', 'history both: the current one is not read yet');
+is(get('Observation/o1/_history/2', $patient)->status, 200, 'history both: the current one is read first');
 is(get('/own/Observation/o1/_history/2', $patient)->status, 200, 'history own: one of the patient');
 outcome_is(get('/own/Observation/o1/_history/1', $patient), 404, 'not-found', 'one of another');
 is(get('/own/Observation/o2/_history', $patient)->status, 200, 'all of the patient');
