@@ -100,6 +100,19 @@ static void answer(base_arena_t *arena, const smart_judge_t *judge, base_span_t 
     check_released(verdict, base_span_make(out, n));
 }
 
+/* What is stored is as random as what comes back. */
+static void read_stored(smart_judge_t *judge, base_span_t stored)
+{
+    smart_read_head_t head = {.status = 200,
+                              .content_type = BASE_SPAN_LIT("application/fhir+json"),
+                              .etag = BASE_SPAN_LIT("W/\"1\"")};
+
+    if (smart_judge_read_head(judge, &head)) {
+        (void) smart_judge_read_feed(judge, stored);
+    }
+    smart_judge_read_end(judge, BASE_OK);
+}
+
 static void ask(base_arena_t *arena, base_span_t line, base_span_t body, base_span_t answered)
 {
     smart_message_t message;
@@ -114,13 +127,24 @@ static void ask(base_arena_t *arena, base_span_t line, base_span_t body, base_sp
     if (question < line.n) {
         message.fhir.query = base_span_sub(line, question + 1, line.n);
     }
-    message.fhir.has_body = base_span_is(message.fhir.method, "POST");
+    message.fhir.has_body = base_span_is(message.fhir.method, "POST") ||
+                            base_span_is(message.fhir.method, "PUT") ||
+                            base_span_is(message.fhir.method, "PATCH");
     message.fhir.content_type = BASE_SPAN("application/x-www-form-urlencoded");
+    if (base_span_find(message.fhir.path, '_') == message.fhir.path.n) {
+        message.fhir.content_type = base_span_is(message.fhir.method, "PATCH")
+                                        ? BASE_SPAN("application/json-patch+json")
+                                        : BASE_SPAN("application/fhir+json");
+    }
     smart_judge_start(&judge, arena, &policy, &base, &message);
     smart_judge_principal(&judge, principal);
     step = smart_judge_next(&judge);
     if (step == SMART_WANT_BODY) {
         smart_judge_body(&judge, body);
+        step = smart_judge_next(&judge);
+    }
+    while (step == SMART_WANT_READ) {
+        read_stored(&judge, answered);
         step = smart_judge_next(&judge);
     }
     if (step == SMART_SEND) {

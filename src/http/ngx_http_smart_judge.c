@@ -653,6 +653,31 @@ ngx_http_smart_rewrite(ngx_http_request_t *r, ngx_str_t *path, ngx_str_t *args)
 }
 
 
+/* L13: a conditional write goes to the instance that was found. */
+
+static ngx_int_t
+ngx_http_smart_resolve(ngx_http_request_t *r, const smart_edits_t *edits)
+{
+    size_t   prefix;
+    u_char  *p;
+
+    prefix = r->uri.len - edits->came.n;
+
+    p = ngx_pnalloc(r->pool, prefix + edits->path.n);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ngx_cpymem(p, r->uri.data, prefix), edits->path.p,
+               edits->path.n);
+
+    r->uri.data = p;
+    r->uri.len = prefix + edits->path.n;
+
+    return NGX_OK;
+}
+
+
 /*
  * Threats section 6: nginx's view of the request and the judged one are proven
  * equal, or it is refused. They differ where a path or query is spelt
@@ -669,14 +694,14 @@ ngx_http_smart_target_edit(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     rest = base_span_make(NULL, 0);
     ngx_http_smart_target(r, &path, &query);
 
-    if (r->uri.len < edits->path.n) {
+    if (r->uri.len < edits->came.n) {
         return BASE_PATH_SYNTAX;
     }
 
     rest = base_span_sub(ngx_http_smart_span(&r->uri),
-                         r->uri.len - edits->path.n, r->uri.len);
+                         r->uri.len - edits->came.n, r->uri.len);
 
-    if (!base_span_eq(rest, edits->path)
+    if (!base_span_eq(rest, edits->came)
         || r->uri.len - rest.n != path.n - ctx->message.fhir.path.n
         || ngx_memcmp(r->uri.data, path.p, r->uri.len - rest.n) != 0)
     {
@@ -687,6 +712,12 @@ ngx_http_smart_target_edit(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
         || (query.n && ngx_memcmp(query.p, r->args.data, query.n) != 0))
     {
         return BASE_QUERY_SYNTAX;
+    }
+
+    if (!base_span_eq(edits->came, edits->path)
+        && ngx_http_smart_resolve(r, edits) != NGX_OK)
+    {
+        return BASE_NO_MEMORY;
     }
 
     whole = r->uri;

@@ -423,6 +423,9 @@ static base_reason_t write_request(smart_judge_t *judge)
     base_reason_t reason = fhir_request_write(&judge->_request, judge->_arena, &edits->path,
                                               &edits->query, &edits->body);
 
+    if (edits->came.p == NULL) {
+        edits->came = edits->path;
+    }
     edits->query_changed = !base_span_eq(edits->query, query);
     edits->body_changed = is_form_search(judge) && !base_span_eq(edits->body, form);
     if (judge->_write.body.p != NULL) {
@@ -619,6 +622,7 @@ static smart_step_t next_of_write(smart_judge_t *judge)
 static smart_step_t start_write(smart_judge_t *judge)
 {
     judge->_writing = true;
+    judge->_edits.came = judge->_request.path;
     smart_write_start(&judge->_write, judge->_arena, judge->_grants, judge->_policy,
                       &judge->_request, judge->_body, judge->_limits.read_buffer);
     return next_of_write(judge);

@@ -48,6 +48,8 @@ typedef struct {
     base_span_t method;
     base_span_t
         path; /* below the base; as it came, but for a leading %24 of a segment, which is '$' (B0) */
+    base_span_t
+        came; /* the path before a write was resolved to an instance (L13), as `path` reads it; the same as `path` else */
     base_span_t query; /* whole, without '?'; absent: none */
     bool query_changed;
     base_span_t body; /* only with body_changed */
