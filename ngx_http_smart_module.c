@@ -68,6 +68,20 @@ static ngx_command_t  ngx_http_smart_commands[] = {
       0,
       NULL },
 
+    { ngx_string("smart_dry_run"),
+      NGX_HTTP_SMART_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_smart_loc_conf_t, dry_run),
+      NULL },
+
+    { ngx_string("smart_bypass"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_smart_bypass_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_smart_loc_conf_t, bypass),
+      NULL },
+
     { ngx_string("smart_forward_token"),
       NGX_HTTP_SMART_ANYWHERE|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,

@@ -73,6 +73,7 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t                  enabled;     /* some location has smart */
+    ngx_uint_t                  enforcing;   /* ... and no dry run */
     ngx_uint_t                  dynamic;     /* some smart_base has variables */
     ngx_uint_t                  recursive;   /* ... recursive_error_pages */
     ngx_array_t                 paths;       /* ngx_str_t: the constant bases */
@@ -98,7 +99,11 @@ typedef struct {
 
     ngx_str_t                   header[NGX_HTTP_SMART_CONTEXT_COUNT];
     ngx_flag_t                  forward_token;
+    ngx_flag_t                  withhold;    /* "smart_forward_token off" */
     ngx_http_complex_value_t   *authorization;
+
+    ngx_flag_t                  dry_run;
+    ngx_array_t                *bypass;      /* ngx_http_complex_value_t */
 
     size_t                      max_token;
     size_t                      body_buffer;
@@ -163,6 +168,7 @@ struct ngx_http_smart_ctx_s {
     ngx_http_smart_loc_conf_t  *conf;        /* of who judged last */
     ngx_uint_t                  state;       /* ngx_http_smart_state_e */
     base_reason_t               reason;      /* why it was denied */
+    base_reason_t               would;       /* L18: why it would have been */
     base_arena_t               *arena;
 
     ngx_http_smart_issuer_t   **issuers;
@@ -200,6 +206,9 @@ struct ngx_http_smart_ctx_s {
     unsigned                    captured:1;  /* credentials were looked for */
     unsigned                    header_only:1; /* r's, while held */
     unsigned                    logged:1;
+    unsigned                    enforced:1;  /* some location enforces: sticky */
+    unsigned                    open:1;      /* dry run or bypass here */
+    unsigned                    bypassed:1;
 };
 
 
@@ -239,6 +248,7 @@ char *ngx_http_smart_base_url_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_smart_context_header_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+ngx_str_t *ngx_http_smart_client_variable(ngx_str_t *text);
 char *ngx_http_smart_authorization_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_smart_policy_block(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -274,6 +284,13 @@ ngx_int_t ngx_http_smart_body_read(ngx_http_request_t *r,
 ngx_int_t ngx_http_smart_body_whole(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_span_t *body);
 ngx_int_t ngx_http_smart_body_replace(ngx_http_request_t *r, base_span_t body);
+
+/* open: dry run and bypass (L18); what is let through unchanged */
+void ngx_http_smart_open_begin(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, ngx_http_smart_loc_conf_t *slcf);
+ngx_int_t ngx_http_smart_open_pass(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, base_reason_t reason);
+char *ngx_http_smart_bypass_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* guard */
 ngx_int_t ngx_http_smart_guard(ngx_http_request_t *r,

@@ -132,6 +132,9 @@ ngx_http_smart_create_loc_conf(ngx_conf_t *cf)
     conf->enabled = NGX_CONF_UNSET;
     ngx_str_set(&conf->at, "another location");
     conf->forward_token = NGX_CONF_UNSET;
+    conf->withhold = NGX_CONF_UNSET;
+    conf->dry_run = NGX_CONF_UNSET;
+    conf->bypass = NGX_CONF_UNSET_PTR;
     conf->max_token = NGX_CONF_UNSET_SIZE;
     conf->body_buffer = NGX_CONF_UNSET_SIZE;
     conf->response_buffer = NGX_CONF_UNSET_SIZE;
@@ -161,6 +164,9 @@ ngx_http_smart_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->requires == NULL) {
         conf->requires = prev->requires;
     }
+
+    ngx_conf_merge_value(conf->dry_run, prev->dry_run, 0);
+    ngx_conf_merge_ptr_value(conf->bypass, prev->bypass, NULL);
 
     ngx_http_smart_merge_authorization(prev, conf);
     ngx_http_smart_merge_who(prev, conf);
@@ -215,6 +221,15 @@ ngx_http_smart_merge_authorization(ngx_http_smart_loc_conf_t *prev,
     if (conf->authorization == NULL && conf->forward_token != 1) {
         conf->authorization = prev->authorization;
     }
+
+    /* L18: in a dry run what is written counts, not what is the default */
+
+    if (prev->withhold == NGX_CONF_UNSET) {
+        prev->withhold = prev->forward_token == 0;
+    }
+
+    conf->withhold = conf->forward_token == NGX_CONF_UNSET
+                     ? prev->withhold : conf->forward_token == 0;
 
     ngx_conf_merge_value(conf->forward_token, prev->forward_token, 0);
 }
@@ -347,6 +362,7 @@ ngx_http_smart_merge_headers(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *prev,
 
     sscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_smart_module);
     sscf->enabled = 1;
+    sscf->enforcing |= !conf->dry_run;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     sscf->recursive |= clcf->recursive_error_pages;

@@ -10,7 +10,6 @@ static char *ngx_http_smart_set_word(ngx_conf_t *cf,
     ngx_http_smart_loc_conf_t *slcf, ngx_str_t *word);
 static ngx_http_complex_value_t *ngx_http_smart_complex(ngx_conf_t *cf,
     ngx_str_t *value);
-static ngx_str_t *ngx_http_smart_client_variable(ngx_str_t *text);
 static char *ngx_http_smart_header_name(ngx_str_t *name);
 static char *ngx_http_smart_read_secret(ngx_conf_t *cf, ngx_str_t *path,
     ngx_str_t *secret);
@@ -254,7 +253,7 @@ ngx_http_smart_base_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 /* The name of the first variable in `text` that a client chooses, or NULL. */
 
-static ngx_str_t *
+ngx_str_t *
 ngx_http_smart_client_variable(ngx_str_t *text)
 {
     u_char     *p, *last;

@@ -69,6 +69,10 @@ base_span_t ngx_http_smart_headers_value(ngx_http_request_t *r,
 ngx_int_t ngx_http_smart_headers_inject(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, const smart_edits_t *edits);
 
+/* The same where nothing is enforced: only what is ours (L18). */
+ngx_int_t ngx_http_smart_headers_open(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx);
+
 /*
  * True for a name that only the module may send: launch context, in any
  * spelling, and renamed ones of the server.

@@ -19,12 +19,15 @@
 typedef struct {
     ngx_http_smart_srv_conf_t  *srv;
     const smart_edits_t        *edits;
+    ngx_uint_t                  authorization;  /* of a dry run: goes */
 } ngx_http_smart_dropped_t;
 
 
 static ngx_uint_t ngx_http_smart_inject_listed(ngx_http_smart_folded_t *name,
     ngx_str_t *list);
 static ngx_uint_t ngx_http_smart_inject_drop(ngx_http_smart_folded_t *name,
+    void *data);
+static ngx_uint_t ngx_http_smart_inject_ours(ngx_http_smart_folded_t *name,
     void *data);
 static ngx_int_t ngx_http_smart_inject_context(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
@@ -127,9 +130,57 @@ ngx_http_smart_headers_inject(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 
     dropped.srv = ngx_http_get_module_srv_conf(r, ngx_http_smart_module);
     dropped.edits = edits;
+    dropped.authorization = 1;
 
     return ngx_http_smart_headers_edit(r, ngx_http_smart_inject_drop, &dropped,
                                        &ctx->sent.headers);
+}
+
+
+/*
+ * L18: Authorization goes as it came, unless the configuration writes
+ * otherwise; of the rest, only what is ours goes and comes. A token that was
+ * refused says nothing about who asks.
+ */
+
+ngx_int_t
+ngx_http_smart_headers_open(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
+{
+    ngx_http_smart_dropped_t  dropped;
+
+    if (ngx_array_init(&ctx->sent.headers, r->pool,
+                       NGX_HTTP_SMART_CONTEXT_COUNT + 1,
+                       sizeof(ngx_http_smart_header_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    dropped.srv = ngx_http_get_module_srv_conf(r, ngx_http_smart_module);
+    dropped.edits = NULL;
+    dropped.authorization = ctx->conf->authorization || ctx->conf->withhold;
+
+    if ((dropped.authorization
+         && ngx_http_smart_inject_authorization(r, ctx) != NGX_OK)
+        || (smart_judge_grants(&ctx->judge)
+            && ngx_http_smart_inject_context(r, ctx) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_smart_headers_edit(r, ngx_http_smart_inject_ours, &dropped,
+                                       &ctx->sent.headers);
+}
+
+
+static ngx_uint_t
+ngx_http_smart_inject_ours(ngx_http_smart_folded_t *name, void *data)
+{
+    ngx_http_smart_dropped_t *dropped = data;
+
+    return ngx_http_smart_reserved(name, dropped->srv)
+           || (dropped->authorization
+               && ngx_http_smart_folded_is(name, "authorization", 13));
 }
 
 

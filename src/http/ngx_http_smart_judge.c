@@ -80,6 +80,12 @@ ngx_http_smart_handler(ngx_http_request_t *r)
     }
 
     if (!ngx_http_smart_continues(r, ctx, slcf)) {
+        ngx_http_smart_open_begin(r, ctx, slcf);
+
+        if (ctx->bypassed) {
+            return ngx_http_smart_refuse(r, ctx, BASE_OK);
+        }
+
         reason = ngx_http_smart_begin(r, ctx, slcf);
 
         if (reason != BASE_OK) {
@@ -140,6 +146,10 @@ ngx_http_smart_elsewhere(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
         return ngx_http_smart_refuse(r, ctx, ctx->reason);
     }
 
+    if (ctx->open) {
+        return NGX_DECLINED;
+    }
+
     return ngx_http_smart_guard(r, ctx, slcf);
 }
 
@@ -190,7 +200,7 @@ ngx_http_smart_slipped(ngx_http_request_t *r)
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     sscf = ngx_http_get_module_srv_conf(r, ngx_http_smart_module);
 
-    if (!r->internal || !sscf->enabled || r->content_handler == NULL) {
+    if (!r->internal || !sscf->enforcing || r->content_handler == NULL) {
         return 0;
     }
 
@@ -550,6 +560,10 @@ ngx_http_smart_steps(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 
         case SMART_ANSWER:
 
+            if (ctx->open) {
+                return ngx_http_smart_refuse(r, ctx, BASE_OK);
+            }
+
             ngx_http_finalize_request(r, ngx_http_smart_preflight(r, ctx));
             return NGX_DONE;
 
@@ -559,6 +573,10 @@ ngx_http_smart_steps(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 
             if (reason != BASE_OK) {
                 return ngx_http_smart_refuse(r, ctx, reason);
+            }
+
+            if (ctx->open) {
+                return ngx_http_smart_refuse(r, ctx, BASE_OK);
             }
 
             return ngx_http_smart_guard(r, ctx, ctx->conf);
@@ -723,7 +741,7 @@ ngx_http_smart_target_edit(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     whole = r->uri;
     args = ngx_http_smart_str(edits->query);
 
-    if ((edits->query_changed || whole.len != path.n)
+    if (!ctx->open && (edits->query_changed || whole.len != path.n)
         && ngx_http_smart_rewrite(r, &whole, &args) != NGX_OK)
     {
         return BASE_NO_MEMORY;
@@ -750,6 +768,10 @@ ngx_http_smart_send(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 
     if (reason != BASE_OK) {
         return reason;
+    }
+
+    if (ctx->open) {
+        return BASE_OK;
     }
 
     /*
@@ -789,6 +811,10 @@ static ngx_int_t
 ngx_http_smart_refuse(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     base_reason_t reason)
 {
+    if (ctx->open) {
+        return ngx_http_smart_open_pass(r, ctx, reason);
+    }
+
     ngx_http_finalize_request(r, ngx_http_smart_deny(r, ctx, reason));
 
     return NGX_DONE;

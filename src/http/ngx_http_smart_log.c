@@ -18,6 +18,24 @@ static ngx_str_t ngx_http_smart_log_scopes(ngx_http_smart_ctx_t *ctx,
     u_char *buf, size_t size);
 
 
+/* L18: a write that enforcement would have stopped. */
+
+static ngx_uint_t
+ngx_http_smart_log_is_write(ngx_http_request_t *r)
+{
+    static ngx_str_t  search = ngx_string("/_search");
+
+    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS)) {
+        return 0;
+    }
+
+    return !(r->method & NGX_HTTP_POST) || r->uri.len < search.len
+           || ngx_memcmp(r->uri.data + r->uri.len - search.len, search.data,
+                         search.len)
+              != 0;
+}
+
+
 void
 ngx_http_smart_log_denial(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     base_reason_t reason)
@@ -37,7 +55,9 @@ ngx_http_smart_log_denial(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     ctx->logged = 1;
 
     info = base_reason_info(reason);
-    level = (info->fault == BASE_FAULT_CONFIG) ? NGX_LOG_ERR : NGX_LOG_INFO;
+    level = (info->fault == BASE_FAULT_CONFIG) ? NGX_LOG_ERR
+            : ctx->open && ngx_http_smart_log_is_write(r) ? NGX_LOG_WARN
+            : NGX_LOG_INFO;
     scope = ngx_http_smart_log_scope(&ctx->verdict.missing, buf, sizeof(buf));
     scopes = ngx_http_smart_log_scopes(ctx, more, sizeof(more));
     type = ngx_http_smart_str(ctx->verdict.type);
@@ -47,8 +67,9 @@ ngx_http_smart_log_denial(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     log->handler = NULL;
 
     ngx_log_error(level, log, 0,
-                  "smart: denied %ui %s, rule %s, interaction \"%s\", "
+                  "smart: %s %ui %s, rule %s, interaction \"%s\", "
                   "type \"%V\", missing scope \"%V\", scopes \"%V\", client: %V",
+                  ctx->open ? "dry run, would have denied" : "denied",
                   (ngx_uint_t) info->status, info->name,
                   ctx->verdict.rule ? ctx->verdict.rule : "-",
                   ctx->verdict.interaction ? ctx->verdict.interaction : "",

@@ -59,8 +59,11 @@ ngx_http_smart_response_init(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_smart_early_hints_filter(ngx_http_request_t *r)
 {
-    return ngx_http_smart_find(r) ? NGX_OK
-                                  : ngx_http_next_early_hints_filter(r);
+    ngx_http_smart_ctx_t  *ctx;
+
+    ctx = ngx_http_smart_find(r);
+
+    return ctx && !ctx->open ? NGX_OK : ngx_http_next_early_hints_filter(r);
 }
 
 #endif
@@ -129,7 +132,11 @@ ngx_http_smart_header_filter(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    if (ctx == NULL || ctx->answering) {
+    if (ctx && ctx->open) {
+        ctx->answer = NGX_HTTP_SMART_PASS;
+    }
+
+    if (ctx == NULL || ctx->answering || ctx->open) {
         return ngx_http_next_header_filter(r);
     }
 

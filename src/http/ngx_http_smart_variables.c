@@ -56,8 +56,16 @@ ngx_http_smart_fact_status(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
         return BASE_SPAN("OFF");
     }
 
+    if (ctx->bypassed) {
+        return BASE_SPAN("BYPASS");
+    }
+
     if (ctx->reason != BASE_OK) {
         return BASE_SPAN("DENIED");
+    }
+
+    if (ctx->open && ctx->would != BASE_OK) {
+        return BASE_SPAN("DENIED_DRY_RUN");
     }
 
     if (ctx->state == NGX_HTTP_SMART_PASSED) {
@@ -72,6 +80,12 @@ static base_span_t
 ngx_http_smart_fact_reason(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     const smart_claims_t *claims)
 {
+    if (ctx && ctx->open && !ctx->bypassed
+        && ctx->state == NGX_HTTP_SMART_PASSED)
+    {
+        return base_span_of(base_reason_info(ctx->would)->name);
+    }
+
     if (ctx == NULL || (ctx->reason == BASE_OK && !ctx->judged)) {
         return base_span_make(NULL, 0);
     }
