@@ -69,4 +69,14 @@ isnt(get('/score/Questionnaire', undef)->status, 401, 'a public path');
 is(sent(), undef, 'is sent as it came');
 is(get('/score/Questionnaire/1', undef)->status, 401, 'and nothing below it');
 
+# An unknown operation: the answer, the log and smartctl name the entry that would allow it (B6), one that the operator denies is not named.
+my $r = get('/r4/Observation/o1/$nonsense', $patient);
+outcome_is($r, 403, 'not-supported', 'unknown operation');
+is($r->json->{issue}[0]{diagnostics}, 'Missing policy entry: operation nonsense instance Observation <Type>.<letters>', 'the answer names the entry');
+ok($nginx->wait_log(qr/\[info\] .*missing policy entry "operation nonsense instance Observation <Type>\.<letters>"/), 'so does the log');
+is(get('/score/ValueSet/$expand?url=set', $patient)->json->{issue}[0]{diagnostics}, undef, 'control: denied by the policy, nothing is named');
+$r = get('/r4/$' . 'a' x 65, $patient);
+is($r->json->{issue}[0]{diagnostics} // '', '', 'no long name is said back');
+my ($rc, $said) = smartctl('explain', '--scope', 'system/*.cruds', 'GET', '/$nonsense');
+like($said, qr/no policy entry: operation nonsense system <Type>\.<letters>/, 'smartctl explain names it');
 done_testing();

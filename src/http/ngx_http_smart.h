@@ -285,6 +285,11 @@ ngx_int_t ngx_http_smart_body_whole(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_span_t *body);
 ngx_int_t ngx_http_smart_body_replace(ngx_http_request_t *r, base_span_t body);
 
+/* slip: past our phase; `path` below `base`, *rest being what follows */
+ngx_uint_t ngx_http_smart_slipped(ngx_http_request_t *r);
+ngx_uint_t ngx_http_smart_below(base_span_t path, ngx_str_t *base,
+    base_span_t *rest);
+
 /* open: dry run and bypass (L18); what is let through unchanged */
 void ngx_http_smart_open_begin(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, ngx_http_smart_loc_conf_t *slcf);

@@ -15,9 +15,6 @@
 
 static ngx_int_t ngx_http_smart_elsewhere(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, ngx_http_smart_loc_conf_t *slcf);
-static ngx_uint_t ngx_http_smart_slipped(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_smart_below(base_span_t path, ngx_str_t *base,
-    base_span_t *rest);
 static ngx_uint_t ngx_http_smart_continues(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, ngx_http_smart_loc_conf_t *slcf);
 static base_reason_t ngx_http_smart_begin(ngx_http_request_t *r,
@@ -32,6 +29,8 @@ static ngx_int_t ngx_http_smart_principal(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_reason_t *reason);
 static ngx_int_t ngx_http_smart_steps(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
+static ngx_int_t ngx_http_smart_open_step(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, smart_step_t step);
 static ngx_int_t ngx_http_smart_read_body(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
 static ngx_int_t ngx_http_smart_read_stored(ngx_http_request_t *r,
@@ -82,13 +81,9 @@ ngx_http_smart_handler(ngx_http_request_t *r)
     if (!ngx_http_smart_continues(r, ctx, slcf)) {
         ngx_http_smart_open_begin(r, ctx, slcf);
 
-        if (ctx->bypassed) {
-            return ngx_http_smart_refuse(r, ctx, BASE_OK);
-        }
+        reason = ctx->bypassed ? BASE_OK : ngx_http_smart_begin(r, ctx, slcf);
 
-        reason = ngx_http_smart_begin(r, ctx, slcf);
-
-        if (reason != BASE_OK) {
+        if (reason != BASE_OK || ctx->bypassed) {
             return ngx_http_smart_refuse(r, ctx, reason);
         }
     }
@@ -151,82 +146,6 @@ ngx_http_smart_elsewhere(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     }
 
     return ngx_http_smart_guard(r, ctx, slcf);
-}
-
-
-/* True when some segment can be of a FHIR path: a type, _history, $export. */
-
-static ngx_uint_t
-ngx_http_smart_looks_fhir(ngx_http_request_t *r)
-{
-    base_span_t                  path, segment;
-    const fhir_definitions_t    *defs;
-    ngx_http_smart_main_conf_t  *smcf;
-
-    smcf = ngx_http_get_module_main_conf(r, ngx_http_smart_module);
-    defs = smcf->policy.definitions;
-    path = ngx_http_smart_span(&r->uri);
-
-    while (path.p) {
-        segment = base_span_split(&path, '/');
-
-        if (segment.n && (segment.p[0] == '_' || segment.p[0] == '$'
-                          || fhir_type_find(defs, segment)))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/*
- * True when an error before our phase (413 above all, which a client brings
- * about at will) led to a location without smart, and nobody has judged the
- * request: a named one, where it keeps its method and path, or one by a URI
- * that the client may have written (error_page 413 = /backend$uri).
- */
-
-static ngx_uint_t
-ngx_http_smart_slipped(ngx_http_request_t *r)
-{
-    ngx_str_t                  *path;
-    ngx_uint_t                  i;
-    base_span_t                 rest;
-    ngx_http_core_loc_conf_t   *clcf;
-    ngx_http_smart_srv_conf_t  *sscf;
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-    sscf = ngx_http_get_module_srv_conf(r, ngx_http_smart_module);
-
-    if (!r->internal || !sscf->enforcing || r->content_handler == NULL) {
-        return 0;
-    }
-
-    /*
-     * try_files of a location without smart leads here as well, and is none of
-     * ours
-     */
-
-    if (!r->error_page && !r->err_status && !sscf->recursive) {
-        return 0;
-    }
-
-    if (!clcf->named) {
-        return r == r->main && ngx_http_smart_looks_fhir(r);
-    }
-
-    path = sscf->paths.elts;
-
-    for (i = 0; i < sscf->paths.nelts; i++) {
-        if (ngx_http_smart_below(ngx_http_smart_span(&r->uri), &path[i], &rest))
-        {
-            return 1;
-        }
-    }
-
-    return sscf->dynamic;
 }
 
 
@@ -374,24 +293,6 @@ ngx_http_smart_target(ngx_http_request_t *r, base_span_t *path,
 }
 
 
-/* True when `path` is the base or below it; *rest is then what follows. */
-
-static ngx_uint_t
-ngx_http_smart_below(base_span_t path, ngx_str_t *base, base_span_t *rest)
-{
-    if (path.n < base->len
-        || ngx_memcmp(path.p, base->data, base->len) != 0
-        || (path.n > base->len && path.p[base->len] != '/'))
-    {
-        return 0;
-    }
-
-    *rest = base_span_sub(path, base->len, path.n);
-
-    return 1;
-}
-
-
 static base_reason_t
 ngx_http_smart_message(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 {
@@ -536,6 +437,10 @@ ngx_http_smart_steps(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 
         step = ctx->reading ? SMART_WANT_READ : smart_judge_next(&ctx->judge);
 
+        if (ctx->open && step != SMART_WANT_BODY) {
+            return ngx_http_smart_open_step(r, ctx, step);
+        }
+
         switch (step) {
 
         case SMART_WANT_READ:
@@ -560,10 +465,6 @@ ngx_http_smart_steps(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 
         case SMART_ANSWER:
 
-            if (ctx->open) {
-                return ngx_http_smart_refuse(r, ctx, BASE_OK);
-            }
-
             ngx_http_finalize_request(r, ngx_http_smart_preflight(r, ctx));
             return NGX_DONE;
 
@@ -573,10 +474,6 @@ ngx_http_smart_steps(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 
             if (reason != BASE_OK) {
                 return ngx_http_smart_refuse(r, ctx, reason);
-            }
-
-            if (ctx->open) {
-                return ngx_http_smart_refuse(r, ctx, BASE_OK);
             }
 
             return ngx_http_smart_guard(r, ctx, ctx->conf);
@@ -589,6 +486,32 @@ ngx_http_smart_steps(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
                                          ? ctx->verdict.reason
                                          : BASE_INTERNAL);
         }
+    }
+}
+
+
+/*
+ * L18: whatever it is, it passes. No read before: what that would have shown is
+ * not known.
+ */
+
+static ngx_int_t
+ngx_http_smart_open_step(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    smart_step_t step)
+{
+    base_reason_t  reason;
+
+    switch (step) {
+
+    case SMART_SEND:
+        return ngx_http_smart_refuse(r, ctx, ngx_http_smart_send(r, ctx));
+
+    case SMART_REFUSE:
+        reason = smart_judge_verdict(&ctx->judge)->reason;
+        return ngx_http_smart_refuse(r, ctx, reason ? reason : BASE_INTERNAL);
+
+    default:
+        return ngx_http_smart_refuse(r, ctx, BASE_OK);
     }
 }
 

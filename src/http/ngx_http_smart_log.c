@@ -68,12 +68,14 @@ ngx_http_smart_log_denial(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 
     ngx_log_error(level, log, 0,
                   "smart: %s %ui %s, rule %s, interaction \"%s\", "
-                  "type \"%V\", missing scope \"%V\", scopes \"%V\", client: %V",
+                  "type \"%V\", missing %s \"%V\", scopes \"%V\", client: %V",
                   ctx->open ? "dry run, would have denied" : "denied",
                   (ngx_uint_t) info->status, info->name,
                   ctx->verdict.rule ? ctx->verdict.rule : "-",
                   ctx->verdict.interaction ? ctx->verdict.interaction : "",
-                  &type, &scope, &scopes, &r->connection->addr_text);
+                  &type,
+                  ctx->verdict.missing.operation.p ? "policy entry" : "scope",
+                  &scope, &scopes, &r->connection->addr_text);
 
     log->handler = handler;
 }
@@ -111,7 +113,12 @@ ngx_http_smart_log_scope(const smart_missing_t *missing, u_char *buf,
 
     text = base_span_make(buf, 0);
 
-    if (missing->letter && missing->type.p) {
+    if (missing->operation.p) {
+        base_writer_init(&w, buf, size);
+        (void) smart_explain_entry(missing, &w);
+        (void) base_writer_done(&w, &text);
+
+    } else if (missing->letter && missing->type.p) {
         base_writer_init(&w, buf, size);
         smart_scope_write(&w, missing->context, missing->type, missing->letter);
         (void) base_writer_done(&w, &text);

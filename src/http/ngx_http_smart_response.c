@@ -112,7 +112,8 @@ ngx_http_smart_is_unjudged_clone(ngx_http_request_t *r)
         return slcf->enabled;
     }
 
-    return ctx->reason != BASE_OK || ctx->answer != NGX_HTTP_SMART_PASS;
+    return !ctx->open
+           && (ctx->reason != BASE_OK || ctx->answer != NGX_HTTP_SMART_PASS);
 }
 
 
@@ -130,10 +131,6 @@ ngx_http_smart_header_filter(ngx_http_request_t *r)
 
     if (ctx == NULL && ngx_http_smart_is_unjudged_clone(r)) {
         return NGX_ERROR;
-    }
-
-    if (ctx && ctx->open) {
-        ctx->answer = NGX_HTTP_SMART_PASS;
     }
 
     if (ctx == NULL || ctx->answering || ctx->open) {

@@ -1,16 +1,34 @@
 #include "smart/smart_answer.h"
 
+#include "smart/smart_explain.h"
+
 static bool names_scope(base_reason_t reason, const smart_missing_t *missing)
 {
     return missing != NULL && missing->letter != 0 && missing->type.p != NULL &&
            base_reason_info(reason)->status == 403;
 }
 
+/* What would have helped: a scope, or an entry of the policy. */
+static bool write_diagnostics(base_reason_t reason, const smart_missing_t *missing,
+                              base_writer_t *w)
+{
+    if (names_scope(reason, missing)) {
+        base_writer_text(w, "Missing scope: ");
+        smart_scope_write(w, missing->context, missing->type, missing->letter);
+        return true;
+    }
+    if (reason != BASE_OPERATION_REFUSED || missing == NULL || missing->operation.p == NULL) {
+        return false;
+    }
+    base_writer_text(w, "Missing policy entry: ");
+    return smart_explain_entry(missing, w);
+}
+
 void smart_answer_outcome(base_reason_t reason, const smart_missing_t *missing, base_writer_t *w)
 {
     const base_reason_info_t *info = base_reason_info(reason);
-    unsigned char memory[128];
-    base_writer_t scope;
+    unsigned char memory[256];
+    base_writer_t more;
     base_span_t text;
 
     base_writer_object(w);
@@ -28,14 +46,10 @@ void smart_answer_outcome(base_reason_t reason, const smart_missing_t *missing, 
     base_writer_member(w, "text");
     base_writer_string_of(w, info->text);
     base_writer_object_end(w);
-    if (names_scope(reason, missing)) {
-        base_writer_init(&scope, memory, sizeof(memory));
-        base_writer_text(&scope, "Missing scope: ");
-        smart_scope_write(&scope, missing->context, missing->type, missing->letter);
-        if (base_writer_done(&scope, &text)) {
-            base_writer_member(w, "diagnostics");
-            base_writer_string(w, text);
-        }
+    base_writer_init(&more, memory, sizeof(memory));
+    if (write_diagnostics(reason, missing, &more) && base_writer_done(&more, &text)) {
+        base_writer_member(w, "diagnostics");
+        base_writer_string(w, text);
     }
     base_writer_object_end(w);
     base_writer_array_end(w);

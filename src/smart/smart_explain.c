@@ -32,6 +32,23 @@ static void write_target(const smart_verdict_t *verdict, base_writer_t *w)
     }
 }
 
+bool smart_explain_entry(const smart_missing_t *missing, base_writer_t *w)
+{
+    if (missing->operation.p == NULL) {
+        return false;
+    }
+    base_writer_text(w, "operation ");
+    base_writer_raw(w, missing->operation);
+    base_writer_text(w, " ");
+    base_writer_text(w, missing->level);
+    if (missing->type.p != NULL) {
+        base_writer_text(w, " ");
+        base_writer_raw(w, missing->type);
+    }
+    base_writer_text(w, " <Type>.<letters>");
+    return true;
+}
+
 void smart_explain_line(const smart_verdict_t *verdict, base_writer_t *w)
 {
     if (verdict->reason == BASE_OK) {
@@ -48,6 +65,10 @@ void smart_explain_line(const smart_verdict_t *verdict, base_writer_t *w)
         base_writer_text(w, " needs ");
         smart_scope_write(w, verdict->missing.context, verdict->missing.type,
                           verdict->missing.letter);
+    }
+    if (verdict->reason != BASE_OK && verdict->missing.operation.p != NULL) {
+        base_writer_text(w, ", no policy entry: ");
+        (void) smart_explain_entry(&verdict->missing, w);
     }
     if (verdict->reason == BASE_OK && verdict->obligations != 0) {
         base_writer_text(w, " with ");

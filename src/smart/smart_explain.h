@@ -13,6 +13,12 @@
 void smart_explain_line(const smart_verdict_t *verdict, base_writer_t *w);
 
 /*
+ * The policy entry whose absence refused an operation (B6): "operation nonsense type Observation <Type>.<letters>". Which scopes it should
+ * need is the operator's to say. False, and nothing written, where it is not that.
+ */
+bool smart_explain_entry(const smart_missing_t *missing, base_writer_t *w);
+
+/*
  * The void scopes of the principal and why each grants nothing (L24), `; `-separated, at most `max` of them:
  * "patient/Foo.rs names a type unknown to this FHIR version". Scopes are quoted as far as they are plain. Nothing when all are good.
  */

@@ -187,3 +187,33 @@ bool smart_operation_read(const base_span_t *argv, size_t argc, base_arena_t *ar
     operation->methods = operation->methods == 0 ? ANY : operation->methods;
     return true;
 }
+
+/* Said back to the client: nothing that could be more than a name. */
+static bool is_plain_name(base_span_t name)
+{
+    size_t i;
+
+    for (i = 0; i < name.n && name.n <= 64; i++) {
+        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.",
+                   name.p[i]) == NULL ||
+            name.p[i] == '\0') {
+            return false;
+        }
+    }
+    return name.n > 0 && name.n <= 64;
+}
+
+void smart_operation_missing(const fhir_request_t *request, smart_missing_t *missing)
+{
+    static const char *const levels[] = {[FHIR_LEVEL_SYSTEM] = "system",
+                                         [FHIR_LEVEL_TYPE] = "type",
+                                         [FHIR_LEVEL_INSTANCE] = "instance",
+                                         [FHIR_LEVEL_VERSION] = "instance"};
+
+    if (is_plain_name(request->operation)) {
+        missing->operation = request->operation;
+        missing->level = levels[request->level];
+        missing->type =
+            request->type == NULL ? base_span_make(NULL, 0) : base_span_of(request->type->name);
+    }
+}

@@ -8,6 +8,7 @@
 
 #include "base/base_arena.h"
 #include "fhir/fhir_request.h"
+#include "smart/smart_verdict.h"
 
 typedef enum {
     SMART_OPERATION_DENIED,
@@ -38,6 +39,12 @@ typedef struct {
 /* The row that fits the request: first of `more` (the policy's), then of the defaults; NULL: none. */
 const smart_operation_t *smart_operation_find(const smart_operation_t *more, size_t n,
                                               const fhir_request_t *request);
+
+/*
+ * There is no row: says which entry would be one. Nothing where the name is more than letters, digits and "-_.", or over 64 bytes, since clients
+ * are told it.
+ */
+void smart_operation_missing(const fhir_request_t *request, smart_missing_t *missing);
 
 /*
  * Reads an entry: `<name> [system|type|instance] [<Type> ...] [get|post] <scopes> | deny`. A scope is <Type>.<letters>, `T` standing for the

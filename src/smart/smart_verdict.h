@@ -20,11 +20,14 @@
 #define SMART_MINIMAL  16u /* no representation may come back (B4) */
 #define SMART_FILTER   32u /* ungranted includes are taken out (C2) */
 
-/* The scope whose absence explains a refusal (I3). letter 0: none is named. */
+/* The scope whose absence explains a refusal (I3); letter 0: none is named. Or the policy entry: `operation`, absent where it is none. */
 typedef struct {
     smart_context_t context;
     base_span_t type; /* constant text */
     unsigned letter;
+    base_span_t
+        operation; /* the client's word for it, letters, digits and "-_." alone; points into the request (B6) */
+    const char *level; /* of the operation: "system", "type", "instance" */
 } smart_missing_t;
 
 /* What a read or search must look at first, bits (smart_lookup). */

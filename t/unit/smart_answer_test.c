@@ -40,7 +40,8 @@ static const char *outcome(base_reason_t reason, const smart_missing_t *missing)
 
 static void answers(void)
 {
-    smart_missing_t missing = {SMART_USER, BASE_SPAN_LIT("Observation"), SMART_S};
+    smart_missing_t missing = {
+        .context = SMART_USER, .type = BASE_SPAN_LIT("Observation"), .letter = SMART_S};
     json_t *json;
     int reason;
 
