@@ -18,10 +18,10 @@ my $nginx = nginx(files => { 'files/fcgi/Observation/1' => 'a file' }, vars => {
     smart_issuer hospital { uri %%ISSUER%%; audience $base; }
     smart_issuer unreachable { uri http://127.0.0.1:%%DEAD%%/; audience $base; }
     log_format smart '\$uri|\$smart_status|\$smart_reason|\$smart_interaction|\$smart_rule';
-    access_log %%PREFIX%%/smart.log smart;
     underscores_in_headers on;
     server {
         listen 127.0.0.1:%%PORT%%;
+        access_log %%PREFIX%%/smart.log smart;
         smart_dry_run on;
         location /r4       { smart hospital; proxy_pass http://127.0.0.1:%%UPSTREAM%%; }
         location /cold     { smart unreachable; smart_base /cold; proxy_pass http://127.0.0.1:%%UPSTREAM%%; }
@@ -65,12 +65,13 @@ sub bytes {
     return $raw;
 }
 
+# One line for each request to the dry server, in their order; a line is written after the answer was sent.
+my $seen = 0;
+
 # The same request through dry run and through plain nginx: request and answer alike, the record as expected.
 sub alike {
     my ($name, $status, $reason, $method, $path, %options) = @_;
-    my $told = delete $options{told};
     $up->clear;
-    my $mark = length($nginx->slurp_log);
     my $dry = $same->request($method, $path, %options);
     my @dry = $up->requests;
     $up->clear;
@@ -78,8 +79,8 @@ sub alike {
     my @plain = $up->requests;
     is(bytes($dry), bytes($through), "$name: the answer");
     is(join('|', map { bytes($_) } @dry), join('|', map { bytes($_) } @plain), "$name: what was sent upstream");
-    my $line = wait_until { my $l = substr($nginx->slurp_log, $mark); $l =~ /\n/ ? $l : '' } 3;
-    my ($record) = split /\n/, substr($nginx->slurp_log, $mark);
+    wait_until { defined((split /\n/, $nginx->slurp_log)[$seen]) } 5;
+    my $record = (split /\n/, $nginx->slurp_log)[$seen++];
     my ($uri, $said, $why) = split /\|/, $record // '';
     is("$said $why", "$status $reason", "$name: the record");
     return $dry[0];
