@@ -115,6 +115,13 @@ alike('an unknown operation', 'DENIED_DRY_RUN', 'operation_refused', 'GET', '/r4
 alike('a preflight', 'PASSED', 'ok', 'OPTIONS', '/r4/Observation', headers => [ Origin => 'https://x', 'Access-Control-Request-Method' => 'GET' ]);
 alike('a write', 'DENIED_DRY_RUN', 'scope_missing', 'PUT', '/r4/Condition/1', bearer => $token, headers => \@json, body => '{"resourceType":"Condition","id":"1"}');
 like($nginx->log, qr/\[warn\] .*smart: dry run, would have denied 403 scope_missing/, 'writes at warn');
+my $writer = $issuer->token(scope => 'patient/Observation.cruds', patient => 'ada');
+my $ada    = '{"resourceType":"Observation","id":"1","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/ada"}}';
+$sent = alike('a write that enforcement reads for', 'PASSED', 'ok', 'PUT', '/r4/Observation/1', bearer => $writer, headers => \@json, body => $ada);
+is($sent->method, 'PUT', 'no read before');
+header_is($sent, 'If-Match', '', 'no If-Match');
+(my $bruno = $ada) =~ s/ada/bruno/;
+alike('a write for another patient', 'DENIED_DRY_RUN', 'body_uncovered', 'PUT', '/r4/Observation/1', bearer => $writer, headers => \@json, body => $bruno);
 alike('a body in chunks', 'DENIED_DRY_RUN', 'scope_missing', 'POST', '/r4/Condition', bearer => $token, headers => \@json, chunked => [ '{"resourceType":', '"Condition"}' ]);
 alike('a form larger than we read', 'DENIED_DRY_RUN', 'body_too_large', 'POST', '/small/Observation/_search', bearer => $token, headers => \@form, body => 'code=' . 'x' x 3000);
 alike('an answer that is no FHIR', 'PASSED', 'ok', 'GET', '/r4/Observation/Broken', bearer => $token);
