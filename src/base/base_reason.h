@@ -80,6 +80,7 @@
     X(BASE_BODY_UNEXPECTED,        "body_unexpected",        400, "invalid",   "", CLIENT, "This request must not have a body.") \
     X(BASE_BODY_TOO_LARGE,         "body_too_large",         413, "too-long",  "", CLIENT, "The request body is too large.") \
     X(BASE_BODY_TYPE,              "body_type",              400, "invalid",   "", CLIENT, "The body is not a resource of the type and id that the path names.") \
+    X(BASE_BUNDLE_REPEATED,        "bundle_repeated",        400, "invalid",   "", CLIENT, "The bundle writes one resource more than once.") \
     X(BASE_CONTENT_TYPE,           "content_type",           415, "not-supported", "", CLIENT, "The content type is not supported here.") \
     X(BASE_NOT_ACCEPTABLE,         "not_acceptable",         406, "not-supported", "", CLIENT, "Only JSON in the FHIR version of this service is offered.") \
     X(BASE_VERSION_UNSUPPORTED,    "version_unsupported",    415, "not-supported", "", CLIENT, "The FHIR version is not supported here.") \

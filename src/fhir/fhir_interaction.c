@@ -33,7 +33,7 @@ static const fhir_interaction_row_t rows[] = {
     {22, FHIR_GET, FHIR_SHAPE_BASE, FHIR_IF_ANY, FHIR_SEARCH_SYSTEM, "search-system", "s", ALL, true},
     {23, FHIR_POST, FHIR_SHAPE_SEARCH_SYSTEM, FHIR_IF_ANY, FHIR_SEARCH_SYSTEM, "search-system", "s", ALL, true},
     {24, FHIR_GET, FHIR_SHAPE_METADATA, FHIR_IF_ANY, FHIR_CAPABILITIES, "capabilities", "", ALL, true},
-    {25, FHIR_POST, FHIR_SHAPE_BASE, FHIR_IF_ANY, FHIR_BATCH, "batch", "", ALL, false},
+    {25, FHIR_POST, FHIR_SHAPE_BASE, FHIR_IF_ANY, FHIR_BATCH, "batch", "", ALL, true},
     {27, FHIR_GET | FHIR_POST, FHIR_SHAPE_OPERATION, FHIR_IF_ANY, FHIR_OPERATION, "operation", "", ALL, true},
     {29, FHIR_OPTIONS, FHIR_SHAPE_OTHER, FHIR_IF_ANY, FHIR_PREFLIGHT, "preflight", "", ALL, true},
     {30, FHIR_GET, FHIR_SHAPE_SMART_CONFIGURATION, FHIR_IF_ANY, FHIR_SMART_CONFIGURATION, "smart-configuration", "", ALL, true},

@@ -692,10 +692,27 @@ static void decide_public(decision_t *d)
     allow(d, d->verdict->is_preflight ? "B10" : "B2");
 }
 
+/* B5: no scope of its own; each entry is decided by itself, once the body is there. */
+static void decide_batch(smart_decision_t *d)
+{
+    const fhir_item_t *item;
+    size_t at = 0;
+
+    while ((item = fhir_query_next(&d->request->query, &at)) != NULL) {
+        if (!base_span_is(item->name, "_format") && !base_span_is(item->name, "_pretty")) {
+            refuse(d, BASE_PARAMETER_REFUSED, "B5");
+            return;
+        }
+    }
+    d->verdict->obligations |= SMART_BODY;
+    allow(d, "B5");
+}
+
 static const struct {
     fhir_interaction_t interaction;
     void (*decide)(decision_t *d);
 } deciders[] = {
+    {FHIR_BATCH, decide_batch},
     {FHIR_READ, decide_instance},
     {FHIR_VREAD, decide_instance},
     {FHIR_HISTORY_INSTANCE, decide_instance},

@@ -1,5 +1,6 @@
 #include "smart/smart_judge.h"
 
+#include "smart/smart_batch.h"
 #include "smart/smart_body.h"
 #include "smart/smart_decide.h"
 #include "smart/smart_media.h"
@@ -428,8 +429,8 @@ static base_reason_t write_request(smart_judge_t *judge)
     }
     edits->query_changed = !base_span_eq(edits->query, query);
     edits->body_changed = is_form_search(judge) && !base_span_eq(edits->body, form);
-    if (judge->_write.body.p != NULL) {
-        edits->body = judge->_write.body;
+    if (judge->_write.body.p != NULL || judge->_batch != NULL) {
+        edits->body = judge->_batch == NULL ? judge->_write.body : smart_batch_body(judge->_batch);
         edits->body_changed = true;
     }
     return reason;
@@ -628,6 +629,50 @@ static smart_step_t start_write(smart_judge_t *judge)
     return next_of_write(judge);
 }
 
+/* What the entries are judged to be becomes the whole's. */
+static smart_step_t next_of_batch(smart_judge_t *judge)
+{
+    const smart_batch_refusal_t *refusal;
+    const smart_check_t *check;
+
+    judge->_step = smart_batch_next(judge->_batch);
+    if (judge->_step == SMART_WANT_READ) {
+        judge->_read = *smart_batch_read(judge->_batch);
+        return judge->_step;
+    }
+    if (judge->_step != SMART_SEND) {
+        refusal = smart_batch_refusal(judge->_batch);
+        refuse(judge, refusal->reason, refusal->rule);
+        judge->_verdict.missing = refusal->missing;
+        return finish(judge);
+    }
+    check = smart_batch_check(judge->_batch);
+    if (check->kind != SMART_CHECK_NONE) {
+        judge->_verdict.check[judge->_verdict.check_n++] = *check;
+        judge->_verdict.obligations |= SMART_RESPONSE;
+    }
+    if (smart_batch_is_minimal(judge->_batch)) {
+        judge->_verdict.obligations |= SMART_MINIMAL;
+    }
+    return prepare_and_finish(judge);
+}
+
+static smart_step_t start_batch(smart_judge_t *judge)
+{
+    base_span_t media = judge->_message.fhir.content_type;
+    base_reason_t reason = BASE_CONTENT_TYPE;
+
+    if (smart_media_is_json(media) && base_span_find(media, ',') == media.n) {
+        judge->_batch = smart_batch_new(judge->_arena, judge->_grants, judge->_policy,
+                                        &judge->_limits, judge->_body, &reason);
+    }
+    if (judge->_batch == NULL) {
+        refuse(judge, reason, reason == BASE_INTERACTION_REFUSED ? "B2" : "B5");
+        return finish(judge);
+    }
+    return next_of_batch(judge);
+}
+
 static smart_step_t want_body(smart_judge_t *judge)
 {
     if (is_encoded(judge)) {
@@ -682,6 +727,9 @@ smart_step_t smart_judge_next(smart_judge_t *judge)
     if (judge->_looking) {
         return next_of_lookup(judge);
     }
+    if (judge->_batch != NULL) {
+        return next_of_batch(judge);
+    }
     if (judge->_writing) {
         return next_of_write(judge);
     }
@@ -691,6 +739,9 @@ smart_step_t smart_judge_next(smart_judge_t *judge)
     judge->_decided = true;
     if (wants_body(judge)) {
         return want_body(judge);
+    }
+    if (judge->_request.row->interaction == FHIR_BATCH) {
+        return start_batch(judge);
     }
     if (smart_verdict_obliges(&judge->_verdict, SMART_BODY)) {
         judge_body(judge);
@@ -725,6 +776,9 @@ const smart_read_t *smart_judge_read(const smart_judge_t *judge)
 
 bool smart_judge_read_head(smart_judge_t *judge, const smart_read_head_t *head)
 {
+    if (judge->_batch != NULL) {
+        return smart_batch_read_head(judge->_batch, head);
+    }
     if (judge->_looking) {
         return smart_lookup_head(&judge->_lookup, head);
     }
@@ -733,6 +787,9 @@ bool smart_judge_read_head(smart_judge_t *judge, const smart_read_head_t *head)
 
 bool smart_judge_read_feed(smart_judge_t *judge, base_span_t bytes)
 {
+    if (judge->_batch != NULL) {
+        return smart_batch_read_feed(judge->_batch, bytes);
+    }
     if (judge->_looking) {
         return smart_lookup_feed(&judge->_lookup, bytes);
     }
@@ -741,7 +798,9 @@ bool smart_judge_read_feed(smart_judge_t *judge, base_span_t bytes)
 
 void smart_judge_read_end(smart_judge_t *judge, base_reason_t reason)
 {
-    if (judge->_looking) {
+    if (judge->_batch != NULL) {
+        smart_batch_read_end(judge->_batch, reason);
+    } else if (judge->_looking) {
         smart_lookup_end(&judge->_lookup, reason);
     } else if (judge->_writing) {
         smart_write_end(&judge->_write, reason);

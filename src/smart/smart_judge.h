@@ -83,6 +83,7 @@ typedef struct {
     smart_limits_t _limits;
     smart_write_t _write;
     smart_lookup_t _lookup;
+    struct smart_batch_s *_batch; /* NULL: none */
     smart_read_t _read;
     bool _decided;
     bool _writing;      /* _write is at work */
