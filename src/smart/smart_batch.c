@@ -229,6 +229,14 @@ static bool names_another(const smart_batch_t *batch, const fhir_batch_entry_t *
     return fhir_reference_is_own(&reference, base->urls, base->urls_n);
 }
 
+/* B5: no search by a form that an entry does not have, no Bundle inside, no sealed link. */
+static bool is_no_entry(const fhir_request_t *request)
+{
+    return request->row->interaction == FHIR_SEALED ||
+           (request->method == FHIR_POST && request->row->interaction != FHIR_OPERATION &&
+            smart_write_kind(request->row->interaction) == NULL);
+}
+
 static base_reason_t begin_request(smart_batch_t *batch, const fhir_batch_entry_t *row,
                                    base_span_t *resource)
 {
@@ -239,9 +247,7 @@ static base_reason_t begin_request(smart_batch_t *batch, const fhir_batch_entry_
     if (reason != BASE_OK) {
         return reason;
     }
-    if (batch->request.form_pending || batch->request.row->interaction == FHIR_SEALED ||
-        (batch->request.method == FHIR_POST && batch->request.level == FHIR_LEVEL_SYSTEM &&
-         batch->request.operation.p == NULL)) {
+    if (is_no_entry(&batch->request)) {
         return BASE_INTERACTION_REFUSED;
     }
     if (names_another(batch, row)) {

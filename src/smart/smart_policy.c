@@ -38,7 +38,7 @@ static const row_t rows[] = {
     CHOICE("history", "both | own", "both", "a version is judged by its own body and the current one, or its own alone (D11)", history_own, "both", "own"),
     LATER("binary", "referenced | deny | scope", "referenced", "what makes a Binary readable (B11)"),
     CHOICE("include", "filter | refuse", "filter", "includes of types that are not granted: taken out of the search, or the search is refused (C2)", include_refuse, "filter", "refuse"),
-    LATER("batch", "split | refuse", "split", "a batch with refused entries (B5)"),
+    CHOICE("batch", "split | refuse", "split", "a batch with refused entries: the rest goes and they are answered 403, or all of it is refused (B5)", batch_refuse, "split", "refuse"),
     CHOICE("suppressed_outcome", "on | off", "off", "one outcome entry says that matches were taken out of a searchset (I4)", suppressed_outcome, "off", "on"),
     CHOICE("update_create", "on | off", "on", "update of a missing id creates it (B2 row 3)", update_create_off, "on", "off"),
     CHOICE("unversioned", "refuse | allow", "refuse", "a checked write when the stored resource has no version (L13)", unversioned_allow, "refuse", "allow"),

@@ -15,7 +15,7 @@ static const struct {
     {6, "us", true},  {7, "d", true},  {8, "ds", true}, {9, "", false},  {10, "", false},
     {11, "", false},  {12, "r", true}, {13, "s", true}, {14, "s", true}, {15, "c", true},
     {16, "cs", true}, {17, "s", true}, {18, "s", true}, {19, "s", true}, {20, "s", true},
-    {21, "s", true},  {22, "s", true}, {23, "s", true}, {24, "", true},  {25, "", false},
+    {21, "s", true},  {22, "s", true}, {23, "s", true}, {24, "", true},  {25, "", true},
     {27, "", true},   {29, "", true},  {30, "", true},  {32, "", true},  {33, "", false},
 };
 
