@@ -7,7 +7,7 @@
 
 
 /* of one request: what was judged, the edits, what reading the answer needs */
-#define NGX_HTTP_SMART_ARENA  (16 * 1024 * 1024)
+#define NGX_HTTP_SMART_ARENA  (32 * 1024 * 1024)
 
 
 static void ngx_http_smart_cleanup(void *data);

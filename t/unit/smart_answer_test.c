@@ -189,7 +189,7 @@ static void policies(void)
     refused_entry("shared_types +Condition", "cannot be shared");
     refused_entry("shared_types +Subscription", "cannot be shared");
     refused_entry("shared_types +Binary", "cannot be shared");
-    refused_entry("binary scope", "not supported yet");
+    refused_entry("export_group_scope ignore", "not supported yet");
     refused_entry("page_parameter _type", "no page parameter");
     refused_entry("page_parameter a=b", "no name");
     refused_entry("ceiling openid", "is not a resource scope");

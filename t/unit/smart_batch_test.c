@@ -185,7 +185,7 @@ static const struct {
     {"a conditional create, narrowed", "patient/*.cruds",
      BUNDLE("transaction",
             "{\"resource\":" NEW ",\"request\":{\"method\":\"POST\",\"url\":\"Observation\","
-                                 "\"ifNoneExist\":\"identifier=x\"}}"),
+            "\"ifNoneExist\":\"identifier=x\"}}"),
      BUNDLE("transaction", "{\"request\":{\"method\":\"POST\",\"url\":\"Observation\","
                            "\"ifNoneExist\":\"identifier=x&patient=p1\"},\"resource\":" NEW "}"),
      "ok"},
@@ -252,6 +252,27 @@ static void test_answer(void)
     ok(strstr(out, "1.50") != NULL && strstr(out, "p2") == NULL,
        "its own as it was, nothing of another's");
     json_decref(answer);
+    free(out);
+    stage_close(&s);
+}
+
+/* The order of members does not matter: servers that sort them say the type last. */
+static void test_sorted(void)
+{
+    stage_t s;
+    char *out;
+    unsigned status;
+
+    open_stage(&s, "patient/*.rs");
+    (void) post(&s, BUNDLE("batch", ASK("GET", "Observation/o1")));
+    is_int(stage_shows(&s, 200, "application/fhir+json",
+                       "{\"entry\":[{\"resource\":{\"id\":\"o1\",\"resourceType\":\"Observation\","
+                       "\"subject\":{\"reference\":\"Patient/"
+                       "p1\"}},\"response\":{\"status\":\"200\"}}],\"resourceType\":\"Bundle\","
+                       "\"type\":\"batch-response\"}",
+                       0, &status, &out),
+           BASE_OK, "sorted members");
+    ok(strstr(out, "Patient/p1") != NULL, "its own is there");
     free(out);
     stage_close(&s);
 }
@@ -324,6 +345,7 @@ int main(void)
     UNIT_BEGIN();
     test_rows();
     test_answer();
+    test_sorted();
     test_policy();
     test_bounds();
     test_minimal();
