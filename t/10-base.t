@@ -79,7 +79,7 @@ for my $path ('/r4', '/r4/') {
     my $denied = $nginx->get($path, bearer => $token);
     is($denied->status, 403, "$path is the base: a system search, refused");
     is($nginx->get("$path", )->status, 401, "$path without token");
-    is($nginx->request('POST', $path, bearer => $token, body => '{}')->status, 403, "POST $path: a batch, refused by the module");
+    is($nginx->request('POST', $path, bearer => $token, body => '{}')->status, 415, "POST $path: a batch of no type of JSON, refused by the module");
 }
 upstream_got($up, 0, 'nothing was sent');
 
