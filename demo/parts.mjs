@@ -11,6 +11,7 @@
  *
  * runtime   a directory of its own for nginx.conf, logs and temporary files
  * location  more lines for the location that is protected
+ * resources what the FHIR server holds (data.mjs), startServer which one it is (fhir-server.mjs)
  *
  * SMART_BUILD says where the module was built (build), NGINX_BINARY which nginx to run.
  */
@@ -184,13 +185,11 @@ class Nginx {
 }
 
 
-async function tryOnce({ runtime, location }) {
+async function tryOnce({ runtime, location, resources, startServer }) {
   const nginx = new Nginx(runtime, await freePort());
   const base = `http://127.0.0.1:${nginx.port}/fhir`;
   const issuer = await startIssuer({ audience: base, users: USERS, patients: people.patients });
-  const server = await startFhirServer({
-    publicBase: base, smartConfiguration: issuer.smartConfiguration, resources: generate(),
-  });
+  const server = await startServer({ publicBase: base, smartConfiguration: issuer.smartConfiguration, resources });
   const stop = async () => {
     await nginx.stop();
     await Promise.all([issuer.close(), server.close()]);
@@ -208,14 +207,14 @@ async function tryOnce({ runtime, location }) {
   return null;
 }
 
-export async function startParts({ runtime, location = [] }) {
+export async function startParts({ runtime, location = [], resources = generate(), startServer = startFhirServer }) {
   if (!fs.existsSync(modulePath)) {
     throw new Error(`${path.relative(TOP, modulePath)} is missing: run make first`);
   }
   fs.mkdirSync(runtime, { recursive: true });
   refuseIfInUse(runtime);
   for (let i = 0; i < TRIES; i += 1) {
-    const parts = await tryOnce({ runtime, location });
+    const parts = await tryOnce({ runtime, location, resources, startServer });
     if (parts) {
       return parts;
     }

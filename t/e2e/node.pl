@@ -16,9 +16,9 @@ sub node {
 
 # Replaces this process: signals and the exit status are the script's.
 sub run_node {
-    my ($script) = @_;
+    my ($script, @arguments) = @_;
     my $node = node();
-    exec $node, "$here/$script" or die "$node: $!\n";
+    exec $node, "$here/$script", @arguments or die "$node: $!\n";
 }
 
 1;
