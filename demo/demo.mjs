@@ -92,6 +92,9 @@ async function make(base, tokens, request) {
 }
 
 function parse(text) {
+  if (text === '') {
+    return { empty: true };
+  }
   try {
     return JSON.parse(text);
   } catch {
@@ -118,6 +121,12 @@ function reason({ status, body }) {
   if (body.resourceType === 'OperationOutcome') {
     const [issue] = body.issue;
     return `${issue.code}: ${issue.diagnostics ?? issue.details?.text ?? ''}`;
+  }
+  if (body.empty) {
+    return 'no body';
+  }
+  if (/-response$/.test(body.type)) {
+    return `Bundle of ${body.entry.map((e) => e.response.status.slice(0, 3)).join(', ')}`;
   }
   if (body.resourceType === 'Bundle') {
     const patients = new Set((body.entry ?? []).map((e) => (e.resource.subject ?? e.resource.patient)?.reference));

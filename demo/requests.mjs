@@ -31,6 +31,15 @@ function isResource(type, id) {
   return (body) => (body.resourceType === type && (!id || body.id === id) ? undefined : `expected ${type}/${id ?? ''}`);
 }
 
+const isNothing = (body) => (body.empty ? undefined : 'expected no body');
+
+function statuses(...expected) {
+  return (body) => {
+    const got = (body?.entry ?? []).map((e) => e.response.status.slice(0, 3));
+    return got.join() === expected.join() ? undefined : `expected entries ${expected}, not ${got}`;
+  };
+}
+
 const observation = {
   resourceType: 'Observation',
   status: 'final',
@@ -41,6 +50,7 @@ const observation = {
 };
 const newObservation = { type: FHIR_JSON, file: 'observation.json', body: observation };
 const changedObservation = { type: FHIR_JSON, file: 'changed.json', body: { ...observation, id: 'ada-obs-1' } };
+const givenAway = { type: FHIR_JSON, file: 'given-away.json', body: { ...observation, id: 'ada-obs-1', subject: { reference: 'Patient/bruno' } } };
 const newProcedure = {
   type: FHIR_JSON,
   file: 'procedure.json',
@@ -55,6 +65,14 @@ const transaction = {
   type: FHIR_JSON,
   file: 'transaction.json',
   body: { resourceType: 'Bundle', type: 'transaction', entry: [{ request: { method: 'GET', url: 'Patient/ada' } }] },
+};
+const batch = {
+  type: FHIR_JSON,
+  file: 'batch.json',
+  body: {
+    resourceType: 'Bundle', type: 'batch',
+    entry: ['ada', 'bruno'].map((id) => ({ request: { method: 'GET', url: `Patient/${id}` } })),
+  },
 };
 const form = (text) => ({ type: 'application/x-www-form-urlencoded', file: 'search.form', body: text });
 
@@ -81,17 +99,25 @@ export const requests = [
   { who: 'patient', get: '/Condition', status: 200, tells: 'granted by a SMART 1.0 scope (.read)', check: onlyAbout('ada') },
   { who: 'patient', get: '/MedicationRequest', status: 403, tells: 'no scope for this type' },
   {
-    who: 'patient', put: '/Observation/ada-obs-1', content: changedObservation, status: 403,
-    tells: 'writes under patient/ are not enforced yet, so they are refused',
+    who: 'patient', put: '/Observation/ada-obs-1', content: changedObservation, status: 200, sends: 2,
+    tells: 'a write of her own: what is stored is read and judged first, the write pinned to it', check: isResource('Observation', 'ada-obs-1'),
+  },
+  {
+    who: 'patient', put: '/Observation/ada-obs-1', content: givenAway, status: 403,
+    tells: 'the same resource, given to another person',
+  },
+  {
+    who: 'patient', post: '', content: batch, status: 200, sends: 1,
+    tells: 'a batch is split: her own is sent and answered, the other person\'s is 403 in its place', check: statuses('200', '403'),
   },
 
   { who: 'clinician', get: '/Observation?code=29463-7', status: 200, tells: 'user/ scopes of a practitioner: all patients', check: severalPatients },
   { who: 'clinician', post: '/Observation', content: newObservation, status: 201, tells: 'may create', check: isResource('Observation') },
-  { who: 'clinician', post: '/Procedure', content: newProcedure, status: 403, tells: 'may create but not read: the answer would show it' },
+  { who: 'clinician', post: '/Procedure', content: newProcedure, status: 201, tells: 'may create but not read: the answer shows nothing of it', check: isNothing },
   { who: 'clinician', put: '/Condition/ada-cond-1', content: changedCondition, status: 403, tells: 'no scope for this type' },
 
   { who: 'backend', get: '/Encounter?_count=5', status: 200, tells: 'system/ scopes: all patients', check: severalPatients },
   { who: 'backend', get: '/Observation?_include=Observation:subject', status: 200, tells: 'an include of a type that it is granted', check: severalPatients },
   { who: 'backend', get: '/Patient/ada/$frobnicate', status: 403, tells: 'an operation that nobody has allowed' },
-  { who: 'backend', post: '', content: transaction, status: 403, tells: 'a transaction: refused until it is enforced' },
+  { who: 'backend', post: '', content: transaction, status: 200, tells: 'a transaction, each entry by its scopes', check: statuses('200') },
 ];

@@ -67,8 +67,7 @@ async function refused(parts, t, client) {
   const cases = {
     'an operation that nobody allowed': () =>
       client.operation({ name: 'frobnicate', resourceType: 'Patient', id: 'ada', method: 'GET' }),
-    'a batch': () => client.batch({ body: bundle('batch') }),
-    'a transaction': () => client.transaction({ body: bundle('transaction') }),
+    'a transaction with a write': () => client.transaction({ body: bundle('transaction', { request: { method: 'DELETE', url: 'Patient/ada' } }) }),
   };
   for (const [name, ask] of Object.entries(cases)) {
     const { result, requests } = await received(parts, () => outcomeOf(ask()));
@@ -77,8 +76,16 @@ async function refused(parts, t, client) {
   }
 }
 
-function bundle(type) {
-  return { resourceType: 'Bundle', type, entry: [{ request: { method: 'GET', url: 'Patient/ada' } }] };
+async function bundles(parts, t, client) {
+  const batch = await received(parts, () => client.batch({ body: bundle('batch', { request: { method: 'DELETE', url: 'Patient/ada' } }) }));
+  t.is(batch.result.entry.map((e) => e.response.status.slice(0, 3)), ['200', '403'], 'a batch is split');
+  t.is(JSON.parse(batch.requests[0].body).entry.map((e) => e.request.method), ['GET'], 'what is refused is not sent');
+  const transaction = await client.transaction({ body: bundle('transaction') });
+  t.is(transaction.entry[0].resource.id, 'ada', 'a transaction of reads');
+}
+
+function bundle(type, ...more) {
+  return { resourceType: 'Bundle', type, entry: [{ request: { method: 'GET', url: 'Patient/ada' } }, ...more] };
 }
 
 async function scopes(parts, t) {
@@ -114,6 +121,7 @@ await scenario('backend_service', async ({ parts, t }) => {
   await searching(parts, t, client);
   await forwarded(parts, t, client);
   await refused(parts, t, client);
+  await bundles(parts, t, client);
   await scopes(parts, t);
   await manners(parts, t, client);
 });
