@@ -177,6 +177,28 @@ static base_json_event_t close_level(base_json_t *js, input_t *in)
 }
 
 /* The part of a string from `from` up to `to`. */
+/* Of the name as it was read, or as one that folds case reads it. */
+static void hash_name(base_json_t *js)
+{
+    unsigned char folded[64];
+    size_t at = 0, n, i;
+
+    if ((js->_flags & BASE_JSON_FOLD) == 0) {
+        base_hash_feed(&js->_hash, js->text);
+        return;
+    }
+    for (; at < js->text.n; at += n) {
+        n = js->text.n - at < sizeof(folded) ? js->text.n - at : sizeof(folded);
+        for (i = 0; i < n; i++) {
+            folded[i] = js->text.p[at + i];
+            if (folded[i] >= 'A' && folded[i] <= 'Z') {
+                folded[i] = (unsigned char) (folded[i] + ('a' - 'A'));
+            }
+        }
+        base_hash_feed(&js->_hash, base_span_make(folded, n));
+    }
+}
+
 static base_json_event_t string_part(base_json_t *js, const unsigned char *from,
                                      const unsigned char *to)
 {
@@ -186,7 +208,7 @@ static base_json_event_t string_part(base_json_t *js, const unsigned char *from,
         return BASE_JSON_STRING;
     }
     if (in_watched(js)) {
-        base_hash_feed(&js->_hash, js->text);
+        hash_name(js);
     }
     return BASE_JSON_KEY;
 }

@@ -46,6 +46,9 @@ typedef enum {
 /* Flag of base_json_init: every object is under watch for duplicate members, skipped ones too. */
 #define BASE_JSON_STRICT 1u
 
+/* Flag: names that differ by ASCII case alone are one name, for readers that take them for one (threats section 7). */
+#define BASE_JSON_FOLD 2u
+
 typedef struct base_json_s base_json_t;
 
 /*

@@ -619,7 +619,8 @@ void fhir_resource_start(fhir_resource_t *res, const fhir_definitions_t *defs,
                          uint64_t *hashes, size_t hashes_max)
 {
     fhir_resource_begin(res, &res->_own, defs, lookup, ctx, known);
-    base_json_init(&res->_own, BASE_JSON_STRICT, BASE_JSON_DEPTH_MAX, hashes, hashes_max);
+    base_json_init(&res->_own, BASE_JSON_STRICT | BASE_JSON_FOLD, BASE_JSON_DEPTH_MAX, hashes,
+                   hashes_max);
 }
 
 void fhir_resource_start_again(fhir_resource_t *res, const fhir_definitions_t *defs,

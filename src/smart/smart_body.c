@@ -206,7 +206,8 @@ static base_reason_t judge_json(reader_t *r, bool named, base_arena_t *arena)
     if (hashes == NULL) {
         return BASE_NO_MEMORY;
     }
-    base_json_init(&r->js, BASE_JSON_STRICT, BASE_JSON_DEPTH_MAX, hashes, MEMBERS_MAX);
+    base_json_init(&r->js, BASE_JSON_STRICT | BASE_JSON_FOLD, BASE_JSON_DEPTH_MAX, hashes,
+                   MEMBERS_MAX);
     reason = read_all(r);
     if (reason != BASE_OK || r->is_patch) {
         return reason;

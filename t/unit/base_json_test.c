@@ -404,6 +404,13 @@ static void test_limits(void)
     is_int(read_with(four, BASE_JSON_STRICT, 64, hashes, 3), BASE_JSON_MEMBERS, "one member over");
     is_int(hashes[3] == UINT64_C(0xfeedfacecafebeef), 1, "nothing written behind the table");
     is_int(read_with(four, 0, 64, NULL, 0), BASE_OK, "without watch no table is needed");
+    is_int(read_with("{\"ab\":1,\"aB\":2}", BASE_JSON_STRICT, 64, hashes, 3), BASE_OK,
+           "another case is another name");
+    is_int(read_with("{\"ab\":1,\"aB\":2}", BASE_JSON_STRICT | BASE_JSON_FOLD, 64, hashes, 3),
+           BASE_JSON_DUPLICATE, "or the same, folded");
+    is_int(
+        read_with("{\"ab\":1,\"b\":{\"AB\":2}}", BASE_JSON_STRICT | BASE_JSON_FOLD, 64, hashes, 3),
+        BASE_OK, "in one object only");
     is_int(read_with("{}", BASE_JSON_STRICT, 64, NULL, 0), BASE_OK, "nor for no member");
     is_int(read_with("{\"a\":1}", BASE_JSON_STRICT, 64, NULL, 0), BASE_JSON_MEMBERS,
            "a watched member without a table is refused");
