@@ -284,7 +284,7 @@ static bool begin_entry(smart_batch_t *batch)
     return true;
 }
 
-/* The value of a header edit; *edited: there is one. */
+/* The value of a header edit, else what came. */
 static base_span_t edited(const smart_edits_t *edits, const char *name, base_span_t as_it_came)
 {
     size_t i;
