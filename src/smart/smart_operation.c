@@ -183,6 +183,12 @@ bool smart_operation_read(const base_span_t *argv, size_t argc, base_arena_t *ar
                         "[get|post] <Type>.<letters> ... | deny");
         return false;
     }
+    if (strcmp(operation->name, "export") == 0 && operation->kind != SMART_OPERATION_DENIED) {
+        (void) snprintf(
+            error, size,
+            "\"operation\" cannot allow $export: what it exports would leave unchecked");
+        return false;
+    }
     operation->levels = operation->levels == 0 ? SYSTEM | TYPE | INSTANCE : operation->levels;
     operation->methods = operation->methods == 0 ? ANY : operation->methods;
     return true;
