@@ -67,6 +67,10 @@ $got = post('batch', [ entry('GET', 'Observation?code=x') ]);
 is_deeply(urls(), ['Observation?code=x&patient=p1'], 'a search is narrowed');
 is_deeply([ map { $_->{resource}{id} } @{ $got->json->{entry}[0]{resource}{entry} } ], ['own'], 'and what comes back is filtered');
 
+$got = post('batch', [ (entry('GET', 'Patient/p2')) x 100, entry('GET', 'Observation/own'), (entry('GET', 'Patient/p2')) x 100 ]);
+is_deeply([ map { substr $_->{response}{status}, 0, 3 } @{ $got->json->{entry} } ], [ ('403') x 100, '200', ('403') x 100 ], 'an answer that grows to many times what came');
+is($got->json->{entry}[100]{resource}{id}, 'own', 'with what came in its midst');
+
 is(post('batch', [ entry('GET', 'Patient/p2') ])->status, 403, 'nothing is left: 403');
 ok(!sent(), 'and nothing is sent');
 

@@ -7,7 +7,8 @@
 #include "ngx_http_smart.h"
 
 
-#define NGX_HTTP_SMART_HELD_MIN  16384
+#define NGX_HTTP_SMART_HELD_MIN      16384
+#define NGX_HTTP_SMART_INSERTED_MIN  4096
 
 
 static ngx_int_t ngx_http_smart_header_filter(ngx_http_request_t *r);
@@ -401,20 +402,49 @@ ngx_http_smart_hold(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 }
 
 
+/*
+ * Room for `n` bytes in all, and twice what there was: answers seldom grow, by
+ * what takes the place of an entry or a link.
+ */
+
+static ngx_int_t
+ngx_http_smart_review_grow(ngx_http_request_t *r, u_char **out, u_char **p,
+    size_t *size, size_t n)
+{
+    u_char  *grown;
+    size_t   used;
+
+    used = (size_t) (*p - *out);
+    *size = ngx_max(n, *size * 2);
+
+    grown = ngx_palloc(r->pool, *size);
+    if (grown == NULL) {
+        return NGX_ERROR;
+    }
+
+    *p = ngx_cpymem(grown, *out, used);
+    (void) ngx_pfree(r->pool, *out);
+    *out = grown;
+
+    return NGX_OK;
+}
+
+
 /* All that is held at once: what the review lets through takes its place. */
 
 static base_reason_t
 ngx_http_smart_review_held(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 {
     u_char            *p, *out;
-    size_t             size;
+    size_t             size, needed, limit;
     uint64_t           at;
     base_span_t        in;
     base_splice_t      splice;
     base_reason_t      reason;
     base_splice_op_t   op;
 
-    size = ctx->held_n + ctx->conf->response_buffer + 65536;
+    size = ctx->held_n + NGX_HTTP_SMART_INSERTED_MIN;
+    limit = ctx->held_n + ctx->conf->response_buffer + 65536;
 
     out = ngx_palloc(r->pool, size);
     if (out == NULL) {
@@ -447,10 +477,19 @@ ngx_http_smart_review_held(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
             }
 
             if (op == BASE_SPLICE_INSERT) {
-                if (splice.text.n > (size_t) (out + size - p)
-                                    - (ctx->held_n - (size_t) at))
-                {
+                needed = (size_t) (p - out) + splice.text.n
+                         + (ctx->held_n - (size_t) at);
+
+                if (needed > limit) {
                     return BASE_ANSWER_TOO_LARGE;
+                }
+
+                if (needed > size
+                    && ngx_http_smart_review_grow(r, &out, &p, &size,
+                                                  needed)
+                       != NGX_OK)
+                {
+                    return BASE_NO_MEMORY;
                 }
 
                 p = ngx_cpymem(p, splice.text.p, splice.text.n);
