@@ -384,3 +384,20 @@ base_reason_t fhir_request_write(const fhir_request_t *req, base_arena_t *arena,
     }
     return fhir_query_write(&req->query, FHIR_FROM_FORM, arena, form);
 }
+
+base_span_t fhir_request_path(base_arena_t *arena, const fhir_type_t *type, base_span_t id,
+                              const char *behind)
+{
+    size_t type_n = strlen(type->name), behind_n = strlen(behind), n = type_n + id.n + 2;
+    unsigned char *path = base_arena_alloc(arena, n + behind_n);
+
+    if (path == NULL) {
+        return base_span_make(NULL, 0);
+    }
+    path[0] = '/';
+    memcpy(path + 1, type->name, type_n);
+    path[type_n + 1] = '/';
+    memcpy(path + type_n + 2, id.p, id.n);
+    memcpy(path + n, behind, behind_n);
+    return base_span_make(path, n + behind_n);
+}

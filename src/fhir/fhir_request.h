@@ -75,6 +75,10 @@ base_reason_t fhir_request_parse(const fhir_definitions_t *defs, const fhir_mess
 base_reason_t fhir_request_write(const fhir_request_t *req, base_arena_t *arena, base_span_t *path,
                                  base_span_t *query, base_span_t *form);
 
+/* The path of an instance, "/Type/id", and what stands behind it ("/_history", ""), in the arena; absent: no memory. */
+base_span_t fhir_request_path(base_arena_t *arena, const fhir_type_t *type, base_span_t id,
+                              const char *behind);
+
 /* True for [A-Za-z0-9\-.]{1,64} other than "." and ".." (R4 datatypes.html#id). */
 bool fhir_id_is_valid(base_span_t id);
 

@@ -449,13 +449,6 @@ static bool must_look(const smart_batch_t *batch)
     return is_transaction(batch) && check != NULL && check->kind == SMART_CHECK_INSTANCE;
 }
 
-static const fhir_lens_t *watch_lens(void *ctx, const fhir_type_t *type)
-{
-    const smart_batch_t *batch = ctx;
-
-    return type == batch->request.type ? smart_watch_lens(batch->watch) : NULL;
-}
-
 static smart_step_t want_read(smart_batch_t *batch, const smart_read_t *read)
 {
     if (++batch->reads > batch->limits.preread_max) {
@@ -472,8 +465,8 @@ static smart_step_t look(smart_batch_t *batch)
 
     batch->watch = smart_cover_watch(&only_check(batch)->cover, 1, batch->arena);
     if (batch->watch == NULL ||
-        !smart_stored_start(&batch->stored, batch->arena, batch->policy->definitions, watch_lens,
-                            batch, batch->request.type, 0)) {
+        !smart_stored_start(&batch->stored, batch->arena, batch->policy->definitions,
+                            smart_watch_lookup, (void *) batch->watch, batch->request.type, 0)) {
         return refuse_by(batch, BASE_NO_MEMORY, "L26");
     }
     batch->looking = true;

@@ -346,6 +346,13 @@ const fhir_lens_t *smart_watch_lens(const smart_watch_t *watch)
     return watch->lens;
 }
 
+const fhir_lens_t *smart_watch_lookup(void *ctx, const fhir_type_t *type)
+{
+    const smart_watch_t *watch = ctx;
+
+    return watch->lens != NULL && fhir_lens_type(watch->lens) == type ? watch->lens : NULL;
+}
+
 static bool is_member(const watched_t *watched, const smart_confinement_t *who,
                       const fhir_facts_t *facts)
 {

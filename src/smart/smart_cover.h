@@ -90,6 +90,9 @@ const smart_watch_t *smart_cover_watch(const smart_cover_t *cover, size_t n, bas
 /* The lens by which such resources must be read; NULL: none is needed. */
 const fhir_lens_t *smart_watch_lens(const smart_watch_t *watch);
 
+/* The same for fhir_resource_read and smart_stored: `ctx` is the watch; NULL for another type. */
+const fhir_lens_t *smart_watch_lookup(void *ctx, const fhir_type_t *type);
+
 /* True when one of the covers with one of these letters is true: whatever is of the type is covered. */
 bool smart_watch_is_true(const smart_watch_t *watch, unsigned letters);
 

@@ -139,11 +139,6 @@ smart_image_t *smart_image_new(const smart_cover_t *cover, base_arena_t *arena)
     return image;
 }
 
-const fhir_lens_t *smart_image_lens(const smart_image_t *image)
-{
-    return image->lens;
-}
-
 const fhir_lens_t *smart_image_lookup(void *ctx, const fhir_type_t *type)
 {
     const smart_image_t *image = ctx;

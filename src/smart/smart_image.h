@@ -15,10 +15,7 @@ typedef struct smart_image_s smart_image_t;
 /* By the cover of a letter (c, u, d), in the arena; NULL: no memory. More than 64 ways: those beyond do not count. */
 smart_image_t *smart_image_new(const smart_cover_t *cover, base_arena_t *arena);
 
-/* The lens by which a resource must be read; NULL: none is needed. */
-const fhir_lens_t *smart_image_lens(const smart_image_t *image);
-
-/* The same for fhir_resource_read and smart_stored: `ctx` is the image. */
+/* The lens by which a resource of the type must be read (NULL: none is needed), for fhir_resource_read and smart_stored: `ctx` is the image. */
 const fhir_lens_t *smart_image_lookup(void *ctx, const fhir_type_t *type);
 
 /* The ways in which the resource that gave these facts is covered, a bit each; 0: it is not. Of two images of one write, the bits of both must have one in common. */

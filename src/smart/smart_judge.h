@@ -54,9 +54,6 @@ typedef struct {
     bool query_changed;
     base_span_t body; /* only with body_changed */
     bool body_changed;
-    const base_span_t *
-        piece; /* with body_changed and piece_n > 0: the body in pieces, in this order, instead of `body` */
-    size_t piece_n;
     smart_header_edit_t header[SMART_HEADER_EDITS_MAX];
     size_t header_n;
 } smart_edits_t;

@@ -78,14 +78,9 @@ base_reason_t smart_judge_ask_for_json(smart_judge_t *judge)
 /* L5: what the query does not say already. It goes where the client's own go (L11). */
 static base_reason_t append(smart_judge_t *judge, const smart_narrowing_item_t *item)
 {
-    fhir_query_t *query = &judge->_request.query;
-
-    if (fhir_query_says(query, item->name, item->value)) {
-        return BASE_OK;
-    }
-    return fhir_query_append(query,
-                             smart_judge_is_form_search(judge) ? FHIR_FROM_FORM : FHIR_FROM_URL,
-                             item->name, item->value);
+    return smart_narrowing_append(item, &judge->_request.query,
+                                  smart_judge_is_form_search(judge) ? FHIR_FROM_FORM
+                                                                    : FHIR_FROM_URL);
 }
 
 /* C11: the types by name, unless the query lists just these, or they are all there are. */

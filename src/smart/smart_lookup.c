@@ -59,42 +59,16 @@ smart_step_t smart_lookup_refuse(smart_lookup_t *lookup, base_reason_t reason, c
     return SMART_REFUSE;
 }
 
-const fhir_lens_t *smart_lookup_lens(void *ctx, const fhir_type_t *type)
-{
-    const smart_lookup_t *lookup = ctx;
-    const fhir_lens_t *lens = smart_watch_lens(lookup->_watch);
-
-    return lens != NULL && fhir_lens_type(lens) == type ? lens : NULL;
-}
-
-/* "/Observation/1", "/Observation/1/_history"; absent: no memory. */
-static base_span_t path_of(base_arena_t *arena, const fhir_type_t *type, base_span_t id,
-                           const char *behind)
-{
-    size_t type_n = strlen(type->name), behind_n = strlen(behind), n = type_n + id.n + 2;
-    unsigned char *path = base_arena_alloc(arena, n + behind_n);
-
-    if (path == NULL) {
-        return base_span_make(NULL, 0);
-    }
-    path[0] = '/';
-    memcpy(path + 1, type->name, type_n);
-    path[type_n + 1] = '/';
-    memcpy(path + type_n + 2, id.p, id.n);
-    memcpy(path + n, behind, behind_n);
-    return base_span_make(path, n + behind_n);
-}
-
 smart_step_t smart_lookup_ask(smart_lookup_t *lookup, unsigned stage, const fhir_type_t *type,
                               base_span_t id, bool versions, const smart_cover_t *cover,
                               size_t cover_n, bool keep)
 {
     lookup->_watch = smart_cover_watch(cover, cover_n, lookup->_arena);
-    lookup->read.path = path_of(lookup->_arena, type, id, versions ? "/_history" : "");
+    lookup->read.path = fhir_request_path(lookup->_arena, type, id, versions ? "/_history" : "");
     lookup->read.query = versions ? BASE_SPAN("_count=2") : base_span_make(NULL, 0);
     if (lookup->_watch == NULL || lookup->read.path.p == NULL ||
         !smart_stored_start(&lookup->_stored, lookup->_arena, lookup->_policy->definitions,
-                            smart_lookup_lens, lookup, versions ? NULL : type,
+                            smart_watch_lookup, (void *) lookup->_watch, versions ? NULL : type,
                             keep ? lookup->_keep_max : 0)) {
         return smart_lookup_refuse(lookup, BASE_NO_MEMORY, "L26");
     }
@@ -206,8 +180,9 @@ static bool newest_holds(smart_lookup_t *lookup, fhir_bundle_t *bundle, uint64_t
     fhir_bundle_event_t event;
     bool found = false, holds = false;
 
-    fhir_bundle_start(bundle, FHIR_ENTER_BUNDLE, lookup->_policy->definitions, smart_lookup_lens,
-                      lookup, lookup->_arena, hashes, SMART_LOOKUP_HASHES, SKETCH_MAX);
+    fhir_bundle_start(bundle, FHIR_ENTER_BUNDLE, lookup->_policy->definitions, smart_watch_lookup,
+                      (void *) lookup->_watch, lookup->_arena, hashes, SMART_LOOKUP_HASHES,
+                      SKETCH_MAX);
     while ((event = fhir_bundle_next(bundle, &in)) != FHIR_BUNDLE_MORE) {
         const fhir_item_place_t *item = &bundle->level[0].item;
 

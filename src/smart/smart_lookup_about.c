@@ -2,40 +2,10 @@
 
 #include "smart/smart_lookup_own.h"
 
-#include "fhir/fhir_reference.h"
 #include "smart/smart_targets.h"
 
 /* Those beyond do not help it (L26). */
 #define ABOUT_MAX ((size_t) 32)
-
-typedef enum { ABOUT_COVERED, ABOUT_OF_NO_USE, ABOUT_ASKED } fate_t;
-
-/* What the reference alone says; the own Patient was found before. Else what is to be read. */
-static fate_t judge_reference(smart_lookup_t *lookup, base_span_t text, smart_step_t *step)
-{
-    const smart_base_t *base = smart_grants_base(lookup->_grants);
-    const fhir_type_t *type;
-    fhir_reference_t reference;
-    smart_cover_t cover[2];
-
-    fhir_reference_parse(text, &reference);
-    type = fhir_type_find(lookup->_policy->definitions, reference.type);
-    if (type == NULL || !fhir_reference_is_own(&reference, base->urls, base->urls_n)) {
-        return ABOUT_OF_NO_USE;
-    }
-    cover[0] = smart_grants_cover(lookup->_grants, SMART_R, type);
-    cover[1] = smart_grants_cover(lookup->_grants, SMART_S, type);
-    if (smart_cover_is_true(&cover[0]) || smart_cover_is_true(&cover[1])) {
-        return ABOUT_COVERED;
-    }
-    if (smart_cover_is_empty(&cover[0]) && smart_cover_is_empty(&cover[1])) {
-        return ABOUT_OF_NO_USE;
-    }
-    lookup->_about_id = reference.id;
-    *step =
-        smart_lookup_ask(lookup, SMART_LOOKUP_ABOUT, type, reference.id, false, cover, 2, false);
-    return ABOUT_ASKED;
-}
 
 static smart_step_t covered(smart_lookup_t *lookup)
 {
@@ -45,14 +15,18 @@ static smart_step_t covered(smart_lookup_t *lookup)
 
 static smart_step_t next(smart_lookup_t *lookup)
 {
-    smart_step_t step = SMART_REFUSE;
+    smart_target_t target;
 
     while (lookup->_about_at < lookup->_about_n && lookup->_about_at < ABOUT_MAX) {
-        switch (judge_reference(lookup, lookup->_about[lookup->_about_at++], &step)) {
-        case ABOUT_COVERED:
+        /* the own Patient was found before */
+        switch (smart_targets_judge(lookup->_grants, lookup->_policy->definitions,
+                                    lookup->_about[lookup->_about_at++], &target)) {
+        case SMART_TARGET_COVERED:
             return covered(lookup);
-        case ABOUT_ASKED:
-            return step;
+        case SMART_TARGET_TO_READ:
+            lookup->_about_id = target.reference.id;
+            return smart_lookup_ask(lookup, SMART_LOOKUP_ABOUT, target.type, target.reference.id,
+                                    false, target.cover, 2, false);
         default:
             break;
         }

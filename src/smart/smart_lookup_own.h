@@ -30,8 +30,6 @@ smart_step_t smart_lookup_ask(smart_lookup_t *lookup, unsigned stage, const fhir
 smart_step_t smart_lookup_covered(smart_lookup_t *lookup);
 smart_step_t smart_lookup_uncovered(smart_lookup_t *lookup);
 
-const fhir_lens_t *smart_lookup_lens(void *ctx, const fhir_type_t *type);
-
 /* True when what was read is this instance, and covered. */
 bool smart_lookup_holds(const smart_lookup_t *lookup, const fhir_facts_t *facts, base_span_t id);
 

@@ -106,7 +106,7 @@ static base_reason_t add_target(smart_lookup_t *lookup, base_span_t text)
     const smart_base_t *base = smart_grants_base(lookup->_grants);
     const fhir_type_t *type;
     fhir_reference_t reference;
-    unsigned char *name;
+    base_span_t path;
 
     fhir_reference_parse(text, &reference);
     type = fhir_type_find(lookup->_policy->definitions, reference.type);
@@ -115,15 +115,11 @@ static base_reason_t add_target(smart_lookup_t *lookup, base_span_t text)
         !may_be_covered(lookup, type, reference.id)) {
         return BASE_PARAMETER_REFUSED;
     }
-    name = base_arena_alloc(lookup->_arena, reference.type.n + reference.id.n + 1);
-    if (name == NULL) {
+    path = fhir_request_path(lookup->_arena, type, reference.id, "");
+    if (path.p == NULL) {
         return BASE_NO_MEMORY;
     }
-    memcpy(name, reference.type.p, reference.type.n);
-    name[reference.type.n] = '/';
-    memcpy(name + reference.type.n + 1, reference.id.p, reference.id.n);
-    lookup->target[lookup->target_n++] =
-        base_span_make(name, reference.type.n + reference.id.n + 1);
+    lookup->target[lookup->target_n++] = base_span_sub(path, 1, path.n);
     return add_granted(lookup, SMART_LOOKUP_TARGETS, type, reference.id, true)
                ? BASE_OK
                : BASE_PREREAD_TOO_MANY;

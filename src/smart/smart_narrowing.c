@@ -327,3 +327,11 @@ bool smart_narrowing_make(const smart_cover_t *cover, base_arena_t *arena,
     m.out = base_arena_array(arena, ITEMS_MAX, sizeof(*m.out));
     return m.out != NULL && make(&m, narrowing);
 }
+
+base_reason_t smart_narrowing_append(const smart_narrowing_item_t *item, fhir_query_t *query,
+                                     fhir_origin_t origin)
+{
+    return fhir_query_says(query, item->name, item->value)
+               ? BASE_OK
+               : fhir_query_append(query, origin, item->name, item->value);
+}

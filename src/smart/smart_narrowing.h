@@ -7,6 +7,7 @@
 #ifndef SMART_NARROWING_H
 #define SMART_NARROWING_H
 
+#include "fhir/fhir_query.h"
 #include "smart/smart_cover.h"
 
 /* One parameter: "patient" and "p1", "category" and "a,b". Decoded; constants of the grants or in the arena. */
@@ -27,5 +28,9 @@ typedef struct {
  */
 bool smart_narrowing_make(const smart_cover_t *cover, base_arena_t *arena,
                           smart_narrowing_t *narrowing);
+
+/* Appends the item unless the query says it already (L5). BASE_OK, or why not, as fhir_query_append. */
+base_reason_t smart_narrowing_append(const smart_narrowing_item_t *item, fhir_query_t *query,
+                                     fhir_origin_t origin);
 
 #endif

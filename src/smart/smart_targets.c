@@ -128,3 +128,26 @@ base_reason_t smart_targets_read(base_span_t body, base_arena_t *arena, smart_ta
     }
     return r->reason;
 }
+
+smart_target_fate_t smart_targets_judge(const smart_grants_t *grants,
+                                        const fhir_definitions_t *definitions, base_span_t text,
+                                        smart_target_t *target)
+{
+    const smart_base_t *base = smart_grants_base(grants);
+
+    fhir_reference_parse(text, &target->reference);
+    target->type = fhir_reference_is_own(&target->reference, base->urls, base->urls_n)
+                       ? fhir_type_find(definitions, target->reference.type)
+                       : NULL;
+    if (target->type == NULL) {
+        return SMART_TARGET_UNCOVERED;
+    }
+    target->cover[0] = smart_grants_cover(grants, SMART_R, target->type);
+    target->cover[1] = smart_grants_cover(grants, SMART_S, target->type);
+    if (smart_cover_is_true(&target->cover[0]) || smart_cover_is_true(&target->cover[1])) {
+        return SMART_TARGET_COVERED;
+    }
+    return smart_cover_is_empty(&target->cover[0]) && smart_cover_is_empty(&target->cover[1])
+               ? SMART_TARGET_UNCOVERED
+               : SMART_TARGET_TO_READ;
+}

@@ -72,7 +72,7 @@ static bool is_create(const smart_write_t *write)
     return write->_kind->letter == SMART_C;
 }
 
-static bool is_update(const smart_write_t *write)
+bool smart_write_is_update(const smart_write_t *write)
 {
     return write->_kind->letter == SMART_U && !write->_kind->is_patch;
 }
@@ -257,7 +257,7 @@ static smart_step_t begin(smart_write_t *write)
     if (is_create(write)) {
         return begin_create(write);
     }
-    if (is_update(write) && write->_after == 0 && !write->_policy->update_create_off) {
+    if (smart_write_is_update(write) && write->_after == 0 && !write->_policy->update_create_off) {
         return smart_write_refuse(write, BASE_BODY_UNCOVERED, "D10");
     }
     return write->_request->conditional ? smart_write_search(write)
@@ -267,7 +267,7 @@ static smart_step_t begin(smart_write_t *write)
 /* D9: as if it were not there; an update would then create it, so that a foreign one says no. */
 static smart_step_t foreign(smart_write_t *write)
 {
-    if (is_update(write) && !write->_policy->update_create_off) {
+    if (smart_write_is_update(write) && !write->_policy->update_create_off) {
         return smart_write_refuse(write, BASE_BODY_UNCOVERED, "D9");
     }
     return smart_write_refuse(
@@ -278,7 +278,7 @@ smart_step_t smart_write_create(smart_write_t *write)
 {
     base_reason_t reason;
 
-    if (!is_update(write) || write->_policy->update_create_off) {
+    if (!smart_write_is_update(write) || write->_policy->update_create_off) {
         return smart_write_refuse(write, BASE_NOT_FOUND, "D9");
     }
     if (is_of_type(write, "Patient") &&
@@ -362,7 +362,7 @@ static base_reason_t pin(smart_write_t *write)
 {
     const fhir_message_t *message = &write->_request->message;
 
-    if (is_update(write) && base_span_is(opaque(message->if_none_match), "*")) {
+    if (smart_write_is_update(write) && base_span_is(opaque(message->if_none_match), "*")) {
         return BASE_PRECONDITION;
     }
     if (write->_stored.version.p == NULL) {
@@ -382,7 +382,7 @@ static base_reason_t splice_id(smart_write_t *write)
     base_span_t id = write->_request->id;
     unsigned char *text;
 
-    if (!is_update(write) || !write->_request->conditional || write->_body_id.n > 0) {
+    if (!smart_write_is_update(write) || !write->_request->conditional || write->_body_id.n > 0) {
         return BASE_OK;
     }
     if (at == write->_body.n || write->_body_id.unknown) {

@@ -20,6 +20,9 @@ enum {
 smart_step_t smart_write_refuse(smart_write_t *write, base_reason_t reason, const char *rule);
 smart_step_t smart_write_send(smart_write_t *write);
 
+/* A PUT, by id or by criteria. */
+bool smart_write_is_update(const smart_write_t *write);
+
 /* Asks for a read, after which `stage` goes on. `known`: the type that must come back. */
 smart_step_t smart_write_ask(smart_write_t *write, unsigned stage, smart_read_t read,
                              fhir_lens_lookup_pt lookup, void *ctx, const fhir_type_t *known,

@@ -11,7 +11,6 @@
 /* N, as far as the criteria do not say it. */
 static base_reason_t narrow(smart_write_t *write, fhir_query_t *query)
 {
-    const smart_narrowing_item_t *item;
     base_reason_t reason = BASE_OK;
     size_t i;
 
@@ -19,10 +18,7 @@ static base_reason_t narrow(smart_write_t *write, fhir_query_t *query)
         return BASE_NO_MEMORY;
     }
     for (i = 0; reason == BASE_OK && i < write->_narrowing.n; i++) {
-        item = &write->_narrowing.item[i];
-        if (!fhir_query_says(query, item->name, item->value)) {
-            reason = fhir_query_append(query, FHIR_FROM_URL, item->name, item->value);
-        }
+        reason = smart_narrowing_append(&write->_narrowing.item[i], query, FHIR_FROM_URL);
     }
     return reason;
 }
@@ -73,13 +69,6 @@ typedef struct {
     bool wrong; /* an entry that nobody can read */
 } hits_t;
 
-static const fhir_lens_t *lens_of_watch(void *ctx, const fhir_type_t *type)
-{
-    const hits_t *hits = ctx;
-
-    return type == hits->write->_request->type ? smart_watch_lens(hits->watch) : NULL;
-}
-
 static void note_entry(hits_t *hits, const fhir_item_place_t *item)
 {
     const fhir_facts_t *facts = &item->facts;
@@ -108,8 +97,8 @@ static base_reason_t read_hits(smart_write_t *write, hits_t *hits)
     if (hashes == NULL || bundle == NULL || hits->watch == NULL) {
         return BASE_NO_MEMORY;
     }
-    fhir_bundle_start(bundle, FHIR_ENTER_BUNDLE, write->_policy->definitions, lens_of_watch, hits,
-                      write->_arena, hashes, SMART_WRITE_HASHES, SKETCH_MAX);
+    fhir_bundle_start(bundle, FHIR_ENTER_BUNDLE, write->_policy->definitions, smart_watch_lookup,
+                      (void *) hits->watch, write->_arena, hashes, SMART_WRITE_HASHES, SKETCH_MAX);
     while ((event = fhir_bundle_next(bundle, &in)) != FHIR_BUNDLE_MORE) {
         if (event == FHIR_BUNDLE_ERROR) {
             return bundle->reason == BASE_NO_MEMORY ? BASE_NO_MEMORY : BASE_PREREAD_FAILED;
@@ -129,20 +118,15 @@ static base_reason_t read_hits(smart_write_t *write, hits_t *hits)
 static base_reason_t name_instance(smart_write_t *write, const fhir_text_t *id)
 {
     fhir_request_t *request = write->_request;
-    size_t n = strlen(request->type->name);
-    unsigned char *path = base_arena_alloc(write->_arena, n + 2 + id->n);
+    base_span_t path = fhir_request_path(write->_arena, request->type, fhir_text_span(id), "");
     fhir_item_t *item;
     size_t at = 0;
 
-    if (path == NULL) {
+    if (path.p == NULL) {
         return BASE_NO_MEMORY;
     }
-    path[0] = '/';
-    memcpy(path + 1, request->type->name, n);
-    path[n + 1] = '/';
-    memcpy(path + n + 2, id->bytes, id->n);
-    request->path = base_span_make(path, n + 2 + id->n);
-    request->id = base_span_sub(request->path, n + 2, n + 2 + id->n);
+    request->path = path;
+    request->id = base_span_sub(path, path.n - id->n, path.n);
     while ((item = fhir_query_next(&request->query, &at)) != NULL) {
         fhir_query_remove(&request->query, item);
     }
@@ -157,15 +141,10 @@ static smart_step_t go_to(smart_write_t *write, const fhir_text_t *id)
                              : smart_write_refuse(write, reason, "L13");
 }
 
-static bool is_update(const smart_write_t *write)
-{
-    return write->_kind->has_body && !write->_kind->is_patch;
-}
-
 /* None: an update creates. With an id of the client's own it must be known that there is none such (R4 http.html#cond-update). */
 static smart_step_t none(smart_write_t *write)
 {
-    if (is_update(write) && !write->_policy->update_create_off) {
+    if (smart_write_is_update(write) && !write->_policy->update_create_off) {
         if (!write->_narrowing.sound) {
             return smart_write_refuse(write, BASE_NOT_NARROWABLE, "L13");
         }
@@ -179,7 +158,7 @@ static smart_step_t none(smart_write_t *write)
 
 static smart_step_t one(smart_write_t *write, const hits_t *hits)
 {
-    if (is_update(write) && write->_body_id.n > 0 &&
+    if (smart_write_is_update(write) && write->_body_id.n > 0 &&
         !base_span_eq(fhir_text_span(&write->_body_id), fhir_text_span(&hits->id))) {
         return smart_write_refuse(write, BASE_BODY_TYPE, "L13");
     }
@@ -218,8 +197,8 @@ bool smart_write_still_found(const smart_write_t *write)
     fhir_facts_t facts;
 
     hits.watch = smart_cover_watch(&write->_search, 1, write->_arena);
-    if (hits.watch == NULL ||
-        smart_write_facts(write, write->_stored.body, lens_of_watch, &hits, &facts) != BASE_OK) {
+    if (hits.watch == NULL || smart_write_facts(write, write->_stored.body, smart_watch_lookup,
+                                                (void *) hits.watch, &facts) != BASE_OK) {
         return false;
     }
     return smart_watch_holds(hits.watch, SMART_S, &facts) &&

@@ -7,75 +7,43 @@
 
 #include <string.h>
 
-static const fhir_lens_t *lens_of_watch(void *ctx, const fhir_type_t *type)
-{
-    (void) type;
-    return smart_watch_lens(ctx);
-}
-
 static smart_step_t uncovered(smart_write_t *write)
 {
     return smart_write_refuse(write, BASE_BODY_UNCOVERED, "D6");
 }
 
-typedef enum { TARGET_COVERED, TARGET_REFUSED, TARGET_ASKED } target_fate_t;
-
-/* What the reference alone says; else what is to be read. */
-static target_fate_t judge_reference(smart_write_t *write, base_span_t text,
-                                     fhir_reference_t *reference)
+/* D6: the own Patient by the reference alone. */
+static bool is_own_patient(const smart_write_t *write, const smart_target_t *target)
 {
-    const smart_base_t *base = smart_grants_base(write->_grants);
-    const fhir_type_t *type;
-    smart_cover_t cover[2];
-
-    fhir_reference_parse(text, reference);
-    type = fhir_type_find(write->_policy->definitions, reference->type);
-    if (type == NULL || !fhir_reference_is_own(reference, base->urls, base->urls_n)) {
-        return TARGET_REFUSED;
-    }
-    if (strcmp(type->name, "Patient") == 0 &&
-        smart_cover_has_patient(&write->_cover, reference->id)) {
-        return TARGET_COVERED;
-    }
-    cover[0] = smart_grants_cover(write->_grants, SMART_R, type);
-    cover[1] = smart_grants_cover(write->_grants, SMART_S, type);
-    if (smart_cover_is_true(&cover[0]) || smart_cover_is_true(&cover[1])) {
-        return TARGET_COVERED;
-    }
-    write->_watch = smart_cover_watch(cover, 2, write->_arena);
-    return smart_cover_is_empty(&cover[0]) && smart_cover_is_empty(&cover[1]) ? TARGET_REFUSED
-                                                                              : TARGET_ASKED;
+    return target->type != NULL && strcmp(target->type->name, "Patient") == 0 &&
+           smart_cover_has_patient(&write->_cover, target->reference.id);
 }
 
-static smart_step_t ask_target(smart_write_t *write, const fhir_reference_t *reference)
+static smart_step_t ask_target(smart_write_t *write, const smart_target_t *target)
 {
-    unsigned char *path = base_arena_alloc(write->_arena, reference->type.n + reference->id.n + 2);
-    smart_read_t read = {{path, reference->type.n + reference->id.n + 2}, {NULL, 0}};
+    smart_read_t read = {fhir_request_path(write->_arena, target->type, target->reference.id, ""),
+                         {NULL, 0}};
 
-    if (path == NULL || write->_watch == NULL) {
+    write->_watch = smart_cover_watch(target->cover, 2, write->_arena);
+    if (read.path.p == NULL || write->_watch == NULL) {
         return smart_write_refuse(write, BASE_NO_MEMORY, "L26");
     }
-    path[0] = '/';
-    memcpy(path + 1, reference->type.p, reference->type.n);
-    path[reference->type.n + 1] = '/';
-    memcpy(path + reference->type.n + 2, reference->id.p, reference->id.n);
-    return smart_write_ask(write, SMART_WRITE_TARGET, read, lens_of_watch, (void *) write->_watch,
-                           fhir_type_find(write->_policy->definitions, reference->type), false);
+    return smart_write_ask(write, SMART_WRITE_TARGET, read, smart_watch_lookup,
+                           (void *) write->_watch, target->type, false);
 }
 
 static smart_step_t next_target(smart_write_t *write)
 {
-    fhir_reference_t reference;
+    smart_target_fate_t fate;
+    smart_target_t target;
 
     for (; write->_target_at < write->_target_n; write->_target_at++) {
-        switch (judge_reference(write, write->_target[write->_target_at], &reference)) {
-        case TARGET_REFUSED:
-            return uncovered(write);
-        case TARGET_ASKED:
-            return ask_target(write, &reference);
-        default:
-            break;
+        fate = smart_targets_judge(write->_grants, write->_policy->definitions,
+                                   write->_target[write->_target_at], &target);
+        if (fate == SMART_TARGET_COVERED || is_own_patient(write, &target)) {
+            continue;
         }
+        return fate == SMART_TARGET_TO_READ ? ask_target(write, &target) : uncovered(write);
     }
     return smart_write_send(write);
 }

@@ -288,37 +288,42 @@ static void test_policy(void)
     stage_close(&s);
 }
 
+/* A Bundle of n entries that read the same. */
+static const char *repeated(const char *type, size_t n)
+{
+    static char body[1 << 17];
+    size_t at, i;
+
+    at = (size_t) snprintf(body, sizeof(body),
+                           "{\"resourceType\":\"Bundle\",\"type\":\"%s\",\"entry\":[", type);
+    for (i = 0; i < n; i++) {
+        at += (size_t) snprintf(body + at, sizeof(body) - at, "%s%s", i == 0 ? "" : ",",
+                                ASK("GET", "Observation/o1"));
+    }
+    (void) snprintf(body + at, sizeof(body) - at, "]}");
+    return body;
+}
+
 /* Entries and reads are bounded. */
 static void test_bounds(void)
 {
-    static char body[1 << 17];
+    static const struct {
+        const char *type;
+        size_t n;
+        const char *reason;
+    } bounds[] = {
+        {"transaction", 50, "ok"},
+        {"transaction", 51, "preread_too_many"},
+        {"batch", 500, "ok"},
+        {"batch", 501, "body_too_large"},
+    };
     stage_t s;
-    size_t n, i;
+    size_t i;
 
-    for (n = 50; n <= 51; n++) {
-        (void) snprintf(body, sizeof(body),
-                        "{\"resourceType\":\"Bundle\",\"type\":\"transaction\",\"entry\":[");
-        for (i = 0; i < n; i++) {
-            (void) snprintf(body + strlen(body), sizeof(body) - strlen(body), "%s%s",
-                            i == 0 ? "" : ",", ASK("GET", "Observation/o1"));
-        }
-        (void) snprintf(body + strlen(body), sizeof(body) - strlen(body), "]}");
+    for (i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
         open_stage(&s, "patient/*.rs");
-        (void) post(&s, body);
-        is_str(stage_reason(&s), n == 50 ? "ok" : "preread_too_many", "%zu reads", n);
-        stage_close(&s);
-    }
-    for (n = 500; n <= 501; n++) {
-        (void) snprintf(body, sizeof(body),
-                        "{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[");
-        for (i = 0; i < n; i++) {
-            (void) snprintf(body + strlen(body), sizeof(body) - strlen(body), "%s%s",
-                            i == 0 ? "" : ",", ASK("GET", "Observation/o1"));
-        }
-        (void) snprintf(body + strlen(body), sizeof(body) - strlen(body), "]}");
-        open_stage(&s, "patient/*.rs");
-        (void) post(&s, body);
-        is_str(stage_reason(&s), n == 500 ? "ok" : "body_too_large", "%zu entries", n);
+        (void) post(&s, repeated(bounds[i].type, bounds[i].n));
+        is_str(stage_reason(&s), bounds[i].reason, "%s of %zu", bounds[i].type, bounds[i].n);
         stage_close(&s);
     }
 }
