@@ -402,31 +402,85 @@ ngx_http_smart_hold(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 }
 
 
+/* What the review lets through; `limit` bounds what it may become. */
+typedef struct {
+    u_char  *data;
+    size_t   n;
+    size_t   size;
+    size_t   limit;
+} ngx_http_smart_shown_t;
+
+
 /*
- * Room for `n` bytes in all, and twice what there was: answers seldom grow, by
- * what takes the place of an entry or a link.
+ * Something is put in; `rest` bytes of what is held may still come behind it.
+ * Answers seldom grow, by what takes the place of an entry or a link.
  */
 
-static ngx_int_t
-ngx_http_smart_review_grow(ngx_http_request_t *r, u_char **out, u_char **p,
-    size_t *size, size_t n)
+static base_reason_t
+ngx_http_smart_review_insert(ngx_http_request_t *r,
+    ngx_http_smart_shown_t *shown, base_span_t text, size_t rest)
 {
     u_char  *grown;
-    size_t   used;
+    size_t   needed;
 
-    used = (size_t) (*p - *out);
-    *size = ngx_max(n, *size * 2);
+    needed = shown->n + text.n + rest;
 
-    grown = ngx_palloc(r->pool, *size);
-    if (grown == NULL) {
-        return NGX_ERROR;
+    if (needed > shown->limit) {
+        return BASE_ANSWER_TOO_LARGE;
     }
 
-    *p = ngx_cpymem(grown, *out, used);
-    (void) ngx_pfree(r->pool, *out);
-    *out = grown;
+    if (needed > shown->size) {
+        shown->size = ngx_max(needed, shown->size * 2);
 
-    return NGX_OK;
+        grown = ngx_palloc(r->pool, shown->size);
+        if (grown == NULL) {
+            return BASE_NO_MEMORY;
+        }
+
+        ngx_memcpy(grown, shown->data, shown->n);
+        (void) ngx_pfree(r->pool, shown->data);
+        shown->data = grown;
+    }
+
+    ngx_memcpy(shown->data + shown->n, text.p, text.n);
+    shown->n += text.n;
+
+    return BASE_OK;
+}
+
+
+/* Takes all that is decided. */
+
+static base_reason_t
+ngx_http_smart_review_take(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    base_splice_t *splice, ngx_http_smart_shown_t *shown)
+{
+    uint64_t          at;
+    base_reason_t     reason;
+    base_splice_op_t  op;
+
+    for ( ;; ) {
+        at = base_splice_taken(splice);
+        op = base_splice_next(splice);
+
+        if (op == BASE_SPLICE_WAIT) {
+            return BASE_OK;
+        }
+
+        if (op == BASE_SPLICE_COPY) {
+            ngx_memcpy(shown->data + shown->n, ctx->held + at,
+                       (size_t) splice->n);
+            shown->n += (size_t) splice->n;
+        }
+
+        if (op == BASE_SPLICE_INSERT) {
+            reason = ngx_http_smart_review_insert(r, shown, splice->text,
+                                                  ctx->held_n - (size_t) at);
+            if (reason != BASE_OK) {
+                return reason;
+            }
+        }
+    }
 }
 
 
@@ -435,74 +489,42 @@ ngx_http_smart_review_grow(ngx_http_request_t *r, u_char **out, u_char **p,
 static base_reason_t
 ngx_http_smart_review_held(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 {
-    u_char            *p, *out;
-    size_t             size, needed, limit;
-    uint64_t           at;
-    base_span_t        in;
-    base_splice_t      splice;
-    base_reason_t      reason;
-    base_splice_op_t   op;
+    ngx_uint_t              ended;
+    base_span_t             in;
+    base_splice_t           splice;
+    base_reason_t           reason;
+    ngx_http_smart_shown_t  shown;
 
-    size = ctx->held_n + NGX_HTTP_SMART_INSERTED_MIN;
-    limit = ctx->held_n + ctx->conf->response_buffer + 65536;
+    shown.n = 0;
+    shown.size = ctx->held_n + NGX_HTTP_SMART_INSERTED_MIN;
+    shown.limit = ctx->held_n + ctx->conf->response_buffer + 65536;
 
-    out = ngx_palloc(r->pool, size);
-    if (out == NULL) {
+    shown.data = ngx_palloc(r->pool, shown.size);
+    if (shown.data == NULL) {
         return BASE_NO_MEMORY;
     }
 
-    p = out;
     in = base_span_make(ctx->held, ctx->held_n);
 
     base_splice_init(&splice);
 
-    for ( ;; ) {
-        reason = in.n ? smart_review_feed(&ctx->review, &in, &splice)
-                      : smart_review_end(&ctx->review, &splice);
+    do {
+        ended = (in.n == 0);
+        reason = ended ? smart_review_end(&ctx->review, &splice)
+                       : smart_review_feed(&ctx->review, &in, &splice);
+
+        if (reason == BASE_OK) {
+            reason = ngx_http_smart_review_take(r, ctx, &splice, &shown);
+        }
 
         if (reason != BASE_OK) {
             return reason;
         }
 
-        for ( ;; ) {
-            at = base_splice_taken(&splice);
-            op = base_splice_next(&splice);
+    } while (!ended || base_splice_taken(&splice) != ctx->held_n);
 
-            if (op == BASE_SPLICE_WAIT) {
-                break;
-            }
-
-            if (op == BASE_SPLICE_COPY) {
-                p = ngx_cpymem(p, ctx->held + at, (size_t) splice.n);
-            }
-
-            if (op == BASE_SPLICE_INSERT) {
-                needed = (size_t) (p - out) + splice.text.n
-                         + (ctx->held_n - (size_t) at);
-
-                if (needed > limit) {
-                    return BASE_ANSWER_TOO_LARGE;
-                }
-
-                if (needed > size
-                    && ngx_http_smart_review_grow(r, &out, &p, &size,
-                                                  needed)
-                       != NGX_OK)
-                {
-                    return BASE_NO_MEMORY;
-                }
-
-                p = ngx_cpymem(p, splice.text.p, splice.text.n);
-            }
-        }
-
-        if (in.n == 0 && base_splice_taken(&splice) == ctx->held_n) {
-            break;
-        }
-    }
-
-    ctx->held = out;
-    ctx->held_n = (size_t) (p - out);
+    ctx->held = shown.data;
+    ctx->held_n = shown.n;
 
     return BASE_OK;
 }
