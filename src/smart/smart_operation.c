@@ -15,6 +15,12 @@
         name, levels, types, ANY, SMART_OPERATION_##kind, letters, {{NULL, 0}}, 0                  \
     }
 
+/* What takes a resource is called by POST alone (B7). */
+#define POST_ROW(name, levels, types, kind, letters)                                               \
+    {                                                                                              \
+        name, levels, types, FHIR_POST, SMART_OPERATION_##kind, letters, {{NULL, 0}}, 0            \
+    }
+
 /* clang-format off */
 static const smart_operation_t defaults[] = {
     ROW("everything",        INSTANCE,        "Patient Encounter EpisodeOfCare", EVERYTHING, SMART_R),
@@ -22,7 +28,7 @@ static const smart_operation_t defaults[] = {
     ROW("lastn",             TYPE,            "Observation", SEARCH, SMART_S),
     ROW("docref",            TYPE,            "DocumentReference", SEARCH, SMART_S),
     ROW("stats",             TYPE,            "Observation", SCOPES, SMART_S),
-    ROW("match",             TYPE,            "Patient", SCOPES, SMART_S),
+    POST_ROW("match",        TYPE,            "Patient", SCOPES, SMART_S),
     ROW("find",              TYPE,            "List", SCOPES, SMART_S),
     ROW("validate",          TYPE,            NULL, SCOPES, SMART_C | SMART_U),
     ROW("validate",          INSTANCE,        NULL, SCOPES, SMART_R),
@@ -160,6 +166,19 @@ static bool read_word(base_span_t word, base_arena_t *arena, smart_operation_t *
            read_need(word, arena, &operation->need[operation->need_n++]);
 }
 
+/* What is said to need c, u or d changes something, and is not called by GET unless that is said as well (B7). */
+static unsigned preset_methods(const smart_operation_t *operation)
+{
+    size_t i;
+
+    for (i = 0; i < operation->need_n; i++) {
+        if ((operation->need[i].letters & (SMART_C | SMART_U | SMART_D)) != 0) {
+            return FHIR_POST;
+        }
+    }
+    return ANY;
+}
+
 bool smart_operation_read(const base_span_t *argv, size_t argc, base_arena_t *arena,
                           smart_operation_t *operation, char *error, size_t size)
 {
@@ -190,7 +209,7 @@ bool smart_operation_read(const base_span_t *argv, size_t argc, base_arena_t *ar
         return false;
     }
     operation->levels = operation->levels == 0 ? SYSTEM | TYPE | INSTANCE : operation->levels;
-    operation->methods = operation->methods == 0 ? ANY : operation->methods;
+    operation->methods = operation->methods == 0 ? preset_methods(operation) : operation->methods;
     return true;
 }
 

@@ -48,7 +48,8 @@ void smart_operation_missing(const fhir_request_t *request, smart_missing_t *mis
 
 /*
  * Reads an entry: `<name> [system|type|instance] [<Type> ...] [get|post] <scopes> | deny`. A scope is <Type>.<letters>, `T` standing for the
- * type of the request and `*` for every type: "T.r", "Observation.rs". False with `error` when it is none.
+ * type of the request and `*` for every type: "T.r", "Observation.rs". Without a method: both, or
+ * POST alone when a letter of them writes (B7). False with `error` when it is none.
  */
 bool smart_operation_read(const base_span_t *argv, size_t argc, base_arena_t *arena,
                           smart_operation_t *operation, char *error, size_t size);

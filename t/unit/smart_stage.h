@@ -39,6 +39,7 @@ typedef struct {
     size_t reads;        /* of what was last played */
     char asked[512];     /* the last of them */
     base_reason_t ended; /* how reads end: BASE_OK */
+    uint64_t removed;    /* entries that the last review took out */
 } stage_t;
 
 static inline void stage_open(stage_t *s)
@@ -256,7 +257,7 @@ static inline base_reason_t stage_review(smart_review_t *review, base_span_t bod
 
 /*
  * The answer to what was last played: BASE_OK when it is released, *out (to be freed, may be NULL) then what the client sees. *shown: the
- * status. `at` as stage_review has it.
+ * status, s->removed: how many entries went. `at` as stage_review has it.
  */
 static inline base_reason_t stage_shows(stage_t *s, unsigned status, const char *type,
                                         const char *body, size_t at, unsigned *shown, char **out)
@@ -279,7 +280,11 @@ static inline base_reason_t stage_shows(stage_t *s, unsigned status, const char 
         break;
     default:
         reason = stage_review(&review, text, at, out, &n);
+        if (review.bodiless || review.not_modified) {
+            (*out)[0] = '\0';
+        }
     }
+    s->removed = review.removed;
     *shown = reason == BASE_OK    ? status
              : review.status != 0 ? review.status
                                   : base_reason_info(reason)->status;
