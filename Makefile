@@ -47,10 +47,11 @@ include mk/nginx.mk
 include mk/smartctl.mk
 include t/unit/unit.mk
 include mk/fuzz.mk
+include mk/bench.mk
 include mk/lint.mk
 include mk/install.mk
 
-.PHONY: all test bench demo deps clean help
+.PHONY: all test demo deps clean help
 
 all: module $(if $(TOOL_C),smartctl) ## the module and smartctl (the default)
 
@@ -68,9 +69,6 @@ TESTS ?= $(UNIT_PROGRAMS) $(sort $(wildcard t/*.t)) $(sort $(wildcard t/e2e/*.t)
 test: | deps-build deps-test ## unit tests, t/*.t and t/e2e; last line: N passed, N failed
 	@status=0; $(MAKE) -k all unit-programs || status=$$?; \
 	SMART_BUILD='$(OUT)' perl -It/lib t/run.pl --build-status $$status --jobs 2 $(TESTS)
-
-bench: all | deps-bench ## measure against the same nginx without the module
-	bench/run
 
 demo: all | deps-demo ## real parts, telling requests; ONCE=1 ends instead of staying up
 	ONCE='$(ONCE)' demo/run

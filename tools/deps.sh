@@ -54,6 +54,7 @@ for group in "$@"; do
         ;;
     bench)
         need nginx test -x /usr/sbin/nginx
+        need valgrind has valgrind
         need wrk has wrk
         need libcrypt-jwt-perl perl_has Crypt::JWT
         ;;
