@@ -100,12 +100,46 @@ static void preset_types(smart_policy_t *policy)
     }
 }
 
+/* D5, D6, D10: what no patient's grant creates, updates or deletes. */
+static const struct {
+    const char *type;
+    unsigned letters;
+} unwritten[] = {
+    {"Patient", SMART_C | SMART_D},
+    {"Provenance", SMART_U | SMART_D},
+    {"AuditEvent", SMART_C | SMART_U | SMART_D},
+    {"Group", SMART_C | SMART_U | SMART_D},
+};
+
+/* What grants are compiled by, once `shared` and `members` stand. */
+static void derive_types(smart_policy_t *policy)
+{
+    const fhir_type_t *type = fhir_type_find(policy->definitions, BASE_SPAN("Endpoint"));
+    unsigned at;
+    size_t i;
+
+    policy->shared_unnamed = policy->shared;
+    if (type != NULL) {
+        set_remove(&policy->shared_unnamed, type);
+    }
+    for (at = 0; at < SMART_LETTERS; at++) {
+        policy->reached[at] = policy->members;
+        for (i = 0; i < sizeof(unwritten) / sizeof(unwritten[0]); i++) {
+            type = fhir_type_find(policy->definitions, base_span_of(unwritten[i].type));
+            if (type != NULL && (unwritten[i].letters & (1u << at)) != 0) {
+                set_remove(&policy->reached[at], type);
+            }
+        }
+    }
+}
+
 void smart_policy_default(smart_policy_t *policy)
 {
     memset(policy, 0, sizeof(*policy));
     policy->definitions = fhir_definitions_of(FHIR_R4);
     policy->hide_existence = true;
     preset_types(policy);
+    derive_types(policy);
 }
 
 static bool set_choice(smart_policy_t *policy, const row_t *row, base_span_t value, char *error,
@@ -443,5 +477,6 @@ bool smart_policy_finish(smart_policy_t *policy, char *error, size_t size)
             return false;
         }
     }
+    derive_types(policy);
     return true;
 }

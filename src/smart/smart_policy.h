@@ -42,8 +42,11 @@ typedef struct {
     size_t operations_n;
 
     /* made by smart_policy_finish */
-    fhir_type_set_t shared;  /* by type scope alone under patient/ (D8) */
-    fhir_type_set_t members; /* judged by the compartment under patient/ */
+    fhir_type_set_t shared;         /* by type scope alone under patient/ (D8) */
+    fhir_type_set_t shared_unnamed; /* of them, those that '*' shares as well (D5) */
+    fhir_type_set_t members;        /* judged by the compartment under patient/ */
+    fhir_type_set_t reached
+        [SMART_LETTERS]; /* of them, those that a patient's grant reaches with the letter (D5, D6, D10) */
 
     const base_span_t *_shared_types; /* as written */
     size_t _shared_types_n;
