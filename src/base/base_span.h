@@ -3,6 +3,9 @@
  *
  * A span never owns memory and is never NUL terminated. {NULL, 0} is the absent span; an empty but
  * present value has p != NULL. Everything that comes from outside travels as a span.
+ *
+ * Small ones are inline: they are on every path, and the length of a constant is then known when
+ * it is compiled.
  */
 
 #ifndef BASE_SPAN_H
@@ -11,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct {
     const unsigned char *p;
@@ -24,17 +28,32 @@ typedef struct {
     }
 #define BASE_SPAN(s) ((base_span_t) BASE_SPAN_LIT(s))
 
-/* The span over a NUL terminated string (for constants and tests); NULL gives the absent span. */
-base_span_t base_span_of(const char *text);
-
 /* The span of n bytes at p. */
-base_span_t base_span_make(const void *p, size_t n);
+static inline base_span_t base_span_make(const void *p, size_t n)
+{
+    return (base_span_t){p, n};
+}
+
+/* The span over a NUL terminated string (for constants and tests); NULL gives the absent span. */
+static inline base_span_t base_span_of(const char *text)
+{
+    if (text == NULL) {
+        return (base_span_t){NULL, 0};
+    }
+    return base_span_make(text, strlen(text));
+}
 
 /* Exact, length-aware comparison. */
-bool base_span_eq(base_span_t a, base_span_t b);
+static inline bool base_span_eq(base_span_t a, base_span_t b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 
 /* Compares with a NUL terminated constant. */
-bool base_span_is(base_span_t a, const char *text);
+static inline bool base_span_is(base_span_t a, const char *text)
+{
+    return base_span_eq(a, base_span_of(text));
+}
 
 /* ASCII case-insensitive comparison with a NUL terminated constant. */
 bool base_span_is_nocase(base_span_t a, const char *text);
@@ -43,20 +62,50 @@ bool base_span_is_nocase(base_span_t a, const char *text);
 int base_span_cmp(base_span_t a, base_span_t b);
 
 /* True when a begins with the constant. */
-bool base_span_starts(base_span_t a, const char *prefix);
+static inline bool base_span_starts(base_span_t a, const char *prefix)
+{
+    size_t n = strlen(prefix);
+
+    return a.n >= n && (n == 0 || memcmp(a.p, prefix, n) == 0);
+}
 
 /* The part from offset `from` up to and not including `to`; offsets beyond the end are cut. */
-base_span_t base_span_sub(base_span_t a, size_t from, size_t to);
+static inline base_span_t base_span_sub(base_span_t a, size_t from, size_t to)
+{
+    if (to > a.n) {
+        to = a.n;
+    }
+    if (from > to) {
+        from = to;
+    }
+    return (base_span_t){a.p == NULL ? NULL : a.p + from, to - from};
+}
 
 /* Offset of the first byte c, or a.n when there is none. */
-size_t base_span_find(base_span_t a, unsigned char c);
+static inline size_t base_span_find(base_span_t a, unsigned char c)
+{
+    const unsigned char *hit = a.n == 0 ? NULL : memchr(a.p, c, a.n);
+
+    return hit == NULL ? a.n : (size_t) (hit - a.p);
+}
 
 /*
  * Splits off the part of *rest before the first `sep`: returns it and moves *rest behind the
  * separator. The last part leaves *rest absent ({NULL, 0}), so the loop is
  * `while (rest.p != NULL) { part = base_span_split(&rest, ','); ... }`. An empty part is present.
  */
-base_span_t base_span_split(base_span_t *rest, unsigned char sep);
+static inline base_span_t base_span_split(base_span_t *rest, unsigned char sep)
+{
+    size_t at = base_span_find(*rest, sep);
+    base_span_t part = base_span_sub(*rest, 0, at);
+
+    if (at == rest->n) {
+        *rest = (base_span_t){NULL, 0};
+    } else {
+        *rest = base_span_sub(*rest, at + 1, rest->n);
+    }
+    return part;
+}
 
 /* Decimal digits only, at least one, no sign: false on anything else or on overflow. */
 bool base_span_uint(base_span_t a, uint64_t *value);

@@ -24,6 +24,19 @@ bool fhir_version_find(base_span_t name, fhir_version_t *version)
     return false;
 }
 
+/* The order of the tables, as base_span_cmp has it: names differ early, so nothing is measured first. */
+static int order_of(base_span_t name, const char *text)
+{
+    size_t i;
+
+    for (i = 0; i < name.n && text[i] != '\0' && name.p[i] == (unsigned char) text[i]; i++) {
+    }
+    if (i == name.n) {
+        return text[i] == '\0' ? 0 : -1;
+    }
+    return name.p[i] < (unsigned char) text[i] ? -1 : 1;
+}
+
 const fhir_type_t *fhir_type_find(const fhir_definitions_t *defs, base_span_t name)
 {
     unsigned low = 0;
@@ -31,7 +44,7 @@ const fhir_type_t *fhir_type_find(const fhir_definitions_t *defs, base_span_t na
 
     while (low < high) {
         unsigned middle = low + (high - low) / 2;
-        int order = base_span_cmp(name, base_span_of(defs->types[middle].name));
+        int order = order_of(name, defs->types[middle].name);
 
         if (order == 0) {
             return &defs->types[middle];
@@ -63,7 +76,7 @@ static const fhir_parameter_t *parameter_in(const fhir_parameter_t *rows, unsign
 
     while (low < high) {
         unsigned middle = low + (high - low) / 2;
-        int order = base_span_cmp(name, base_span_of(rows[middle].name));
+        int order = order_of(name, rows[middle].name);
 
         if (order == 0) {
             return &rows[middle];
@@ -101,29 +114,31 @@ bool fhir_parameter_is_subject(const fhir_type_t *type, base_span_t name)
     return false;
 }
 
-bool fhir_type_set_has(const fhir_type_set_t *set, const fhir_type_t *type)
-{
-    return (set->w[type->index / 64] >> (type->index % 64) & 1) != 0;
-}
-
-void fhir_type_set_add(fhir_type_set_t *set, const fhir_type_t *type)
-{
-    set->w[type->index / 64] |= UINT64_C(1) << (type->index % 64);
-}
-
-bool fhir_type_set_is_empty(const fhir_type_set_t *set)
-{
-    return (set->w[0] | set->w[1] | set->w[2]) == 0;
-}
-
 fhir_type_set_t fhir_type_set_all(const fhir_definitions_t *defs)
 {
-    fhir_type_set_t set = {{0}};
+    fhir_type_set_t set;
+    unsigned left = defs->n_types;
 
-    for (unsigned i = 0; i < defs->n_types; i++) {
-        fhir_type_set_add(&set, &defs->types[i]);
+    for (unsigned i = 0; i < FHIR_TYPES_MAX / 64; i++) {
+        set.w[i] = left >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << left) - 1;
+        left -= left >= 64 ? 64 : left;
     }
     return set;
+}
+
+const fhir_type_t *fhir_type_set_next(const fhir_definitions_t *defs, const fhir_type_set_t *set,
+                                      unsigned *at)
+{
+    while (*at < FHIR_TYPES_MAX) {
+        uint64_t left = set->w[*at / 64] >> (*at % 64);
+
+        if (left != 0) {
+            *at += (unsigned) __builtin_ctzll(left) + 1;
+            return &defs->types[*at - 1];
+        }
+        *at = (*at | 63) + 1;
+    }
+    return NULL;
 }
 
 static const char *const kinds[] = {

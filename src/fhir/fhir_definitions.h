@@ -172,9 +172,25 @@ const fhir_parameter_t *fhir_parameter_find(const fhir_definitions_t *defs, cons
  * C15). */
 bool fhir_parameter_is_subject(const fhir_type_t *type, base_span_t name);
 
-bool fhir_type_set_has(const fhir_type_set_t *set, const fhir_type_t *type);
-void fhir_type_set_add(fhir_type_set_t *set, const fhir_type_t *type);
-bool fhir_type_set_is_empty(const fhir_type_set_t *set);
+static inline bool fhir_type_set_has(const fhir_type_set_t *set, const fhir_type_t *type)
+{
+    return (set->w[type->index / 64] >> (type->index % 64) & 1) != 0;
+}
+
+static inline void fhir_type_set_add(fhir_type_set_t *set, const fhir_type_t *type)
+{
+    set->w[type->index / 64] |= UINT64_C(1) << (type->index % 64);
+}
+
+static inline bool fhir_type_set_is_empty(const fhir_type_set_t *set)
+{
+    return (set->w[0] | set->w[1] | set->w[2]) == 0;
+}
+
 fhir_type_set_t fhir_type_set_all(const fhir_definitions_t *defs);
+
+/* The next type of the set, from *at on (begin with 0); NULL at the end. */
+const fhir_type_t *fhir_type_set_next(const fhir_definitions_t *defs, const fhir_type_set_t *set,
+                                      unsigned *at);
 
 #endif
