@@ -42,6 +42,8 @@ my %answers = (
     xml        => { body => '<Observation/>', headers => [ 'Content-Type' => 'application/fhir+xml' ] },
     plain      => { body => 'secret', headers => [ 'Content-Type' => 'text/plain' ] },
     gzip       => { body => 'secret', headers => [ 'Content-Type' => 'application/fhir+json', 'Content-Encoding' => 'gzip' ] },
+    tagged     => { headers => [ ETag => 'W/"7"', 'Last-Modified' => 'Sat, 01 Jan 2000 00:00:00 GMT' ], json => { resourceType => 'Observation', id => 'tagged', %$own } },
+    taggedother => { headers => [ ETag => 'W/"7"' ], json => { resourceType => 'Observation', id => 'taggedother', subject => { reference => 'Patient/p2' } } },
     partial    => { %{ observation('partial', %$own) }, status => 206 },
     moved      => { status => 302, headers => [ Location => '/fhir/Observation/foreign' ], body => 'secret' },
     notmod     => { status => 304, body => '' },
@@ -124,6 +126,20 @@ is($nginx->get('/r4/Observation/own', bearer => $reads)->status, 200, 'r alone r
 is($nginx->get('/r4/Observation/foreign', bearer => $system)->status, 200, 'system/ reads all');
 is($nginx->get('/r4/Organization/g1', bearer => $token)->status, 200, 'a shared type');
 outcome_is($nginx->get('/open/Observation/foreign', bearer => $token), 403, 'forbidden', 'hide_existence off');
+
+# 304 is said here, of what was judged (D9)
+{
+    my $r = $nginx->get('/r4/Observation/tagged', bearer => $token);
+    header_is($r, 'ETag', 'W/"7"', 'the tag of one resource stays');
+    $r = $nginx->get('/r4/Observation/tagged', bearer => $token, headers => [ 'If-None-Match' => 'W/"7"' ]);
+    is($r->status . ' [' . $r->body . ']', '304 []', 'the client has it');
+    header_is($r, 'ETag', 'W/"7"', 'and is told which');
+    header_is($r, 'Content-Type', '', 'nothing is said of a body');
+    header_is($up->last, 'If-None-Match', '', 'the upstream was asked for the whole');
+    $r = $nginx->get('/r4/Observation/tagged', bearer => $token, headers => [ 'If-None-Match' => 'W/"6"' ]);
+    is($r->status, 200, 'control: another version');
+    is($nginx->get('/r4/Observation/taggedother', bearer => $token, headers => [ 'If-None-Match' => 'W/"7"' ])->status, 404, 'a foreign one is missing, whatever the client guesses');
+}
 
 # what goes upstream so that the answer can be judged
 $up->clear;

@@ -28,6 +28,7 @@ my %answers = (
     chunked  => { json => bundle(map { observation("c$_", 'p1') } 1 .. 300), chunked => 1 },
     history  => { json => { %{ bundle(observation('o1', 'p1')) }, type => 'history' } },
     outcome  => { status => 400, json => { resourceType => 'OperationOutcome', issue => [ { severity => 'error', code => 'invalid', diagnostics => 'kept' } ] } },
+    tagged   => { headers => [ ETag => 'W/"9"', 'Last-Modified' => 'Sat, 01 Jan 2000 00:00:00 GMT' ], json => bundle(observation('o1', 'p1'), observation('o2', 'p2')) },
     broken   => { body => '{"resourceType":"Bundle","type":"searchset","entry":[' },
     html     => { headers => [ 'Content-Type' => 'text/html' ], body => 'secret' },
     linked   => { json => { %{ bundle(observation('o1', 'p1')) }, total => 7, link => [ { relation => 'self', url => "$base/Observation?code=linked&patient=p1" } ] } },
@@ -177,5 +178,13 @@ my $head = $nginx->head('/r4/Observation?code=own', bearer => $token);
 is($head->status . ' ' . $head->body, '200 ', 'HEAD');
 is($up->last->method . ' ' . $up->last->query, 'GET code=own&patient=p1', 'asked as GET, narrowed');
 is($nginx->head('/r4/Observation?code=broken', bearer => $token)->status, 502, 'HEAD of what may not pass');
+
+# what the upstream says of the whole would change with the entries that are not shown
+$r = $nginx->get('/r4/Observation?code=tagged', bearer => $token);
+is(scalar @{ $r->json->{entry} }, 1, 'the foreign entry is cut out');
+header_is($r, $_, '', "no $_ of what came") for 'ETag', 'Last-Modified';
+$r = $nginx->get('/r4/Observation?code=tagged', bearer => $system);
+header_is($r, 'ETag', 'W/"9"', 'control: nothing to check, nothing taken away');
+header_is($r, 'Last-Modified', 'Sat, 01 Jan 2000 00:00:00 GMT', 'control');
 
 done_testing();

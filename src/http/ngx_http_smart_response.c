@@ -14,6 +14,8 @@
 static ngx_int_t ngx_http_smart_header_filter(ngx_http_request_t *r);
 static base_reason_t ngx_http_smart_head(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
+static void ngx_http_smart_edit_head(ngx_http_request_t *r,
+    smart_review_t *review);
 static ngx_int_t ngx_http_smart_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static base_reason_t ngx_http_smart_hold(ngx_http_request_t *r,
@@ -213,10 +215,40 @@ ngx_http_smart_is_beyond_check(ngx_http_request_t *r,
 }
 
 
+/* What the head says to the review. */
+
+static void
+ngx_http_smart_head_of(ngx_http_request_t *r, smart_head_t *head)
+{
+    base_span_t  coding;
+
+    ngx_memzero(head, sizeof(smart_head_t));
+
+    head->status = (unsigned) r->headers_out.status;
+
+    if (r->headers_out.content_type.len) {
+        head->content_type = ngx_http_smart_span(&r->headers_out.content_type);
+    }
+
+    if (r->headers_out.content_encoding) {
+        coding = ngx_http_smart_span(&r->headers_out.content_encoding->value);
+        head->content_encoded = !base_span_is_nocase(coding, "identity");
+    }
+
+    if (r->headers_out.etag) {
+        head->etag = ngx_http_smart_span(&r->headers_out.etag->value);
+    }
+
+    if (r->headers_out.last_modified) {
+        head->last_modified =
+                        ngx_http_smart_span(&r->headers_out.last_modified->value);
+    }
+}
+
+
 static base_reason_t
 ngx_http_smart_head(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 {
-    base_span_t   coding;
     smart_head_t  head;
 
     ngx_memzero(&ctx->review, sizeof(smart_review_t));
@@ -246,18 +278,7 @@ ngx_http_smart_head(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
         return BASE_ANSWER_STATUS;
     }
 
-    ngx_memzero(&head, sizeof(smart_head_t));
-
-    head.status = (unsigned) r->headers_out.status;
-
-    if (r->headers_out.content_type.len) {
-        head.content_type = ngx_http_smart_span(&r->headers_out.content_type);
-    }
-
-    if (r->headers_out.content_encoding) {
-        coding = ngx_http_smart_span(&r->headers_out.content_encoding->value);
-        head.content_encoded = !base_span_is_nocase(coding, "identity");
-    }
+    ngx_http_smart_head_of(r, &head);
 
     switch (smart_review_start(&ctx->review, ctx->arena, &ctx->verdict,
                                ctx->conf->policy, &head))
@@ -268,10 +289,74 @@ ngx_http_smart_head(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 
     case SMART_REVIEW_STREAM:
         ctx->answer = NGX_HTTP_SMART_HOLD;
+        ngx_http_smart_edit_head(r, &ctx->review);
         return BASE_OK;
 
     default:
         return ctx->review.reason ? ctx->review.reason : BASE_INTERNAL;
+    }
+}
+
+
+/*
+ * What the review wants of the head: a header that is said of what came, not of
+ * what is shown, goes.
+ */
+
+static void
+ngx_http_smart_edit_head(ngx_http_request_t *r, smart_review_t *review)
+{
+    size_t                i;
+    ngx_uint_t            n;
+    base_span_t           name;
+    ngx_list_part_t      *part;
+    ngx_table_elt_t      *h;
+    smart_header_edit_t  *edit;
+
+    part = &r->headers_out.headers.part;
+    h = part->elts;
+
+    for (n = 0; /* void */ ; n++) {
+
+        if (n >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            n = 0;
+        }
+
+        if (h[n].hash == 0) {
+            continue;
+        }
+
+        name = ngx_http_smart_span(&h[n].key);
+
+        for (i = 0; i < review->header_n; i++) {
+            edit = &review->header[i];
+
+            if (!base_span_is_nocase(name, edit->name)) {
+                continue;
+            }
+
+            if (edit->value.p) {
+                h[n].value = ngx_http_smart_str(edit->value);
+                continue;
+            }
+
+            h[n].hash = 0;
+
+            if (&h[n] == r->headers_out.etag) {
+                r->headers_out.etag = NULL;
+            }
+
+            if (&h[n] == r->headers_out.last_modified) {
+                r->headers_out.last_modified = NULL;
+                r->headers_out.last_modified_time = -1;
+            }
+        }
     }
 }
 
@@ -551,6 +636,20 @@ ngx_http_smart_finish(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 }
 
 
+/* D9: as ngx_http_not_modified_filter says it. */
+
+static void
+ngx_http_smart_not_modified(ngx_http_request_t *r)
+{
+    r->headers_out.status = NGX_HTTP_NOT_MODIFIED;
+    r->headers_out.status_line.len = 0;
+    r->headers_out.content_type.len = 0;
+    r->header_only = 1;
+
+    ngx_http_clear_content_length(r);
+}
+
+
 static ngx_int_t
 ngx_http_smart_release(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 {
@@ -564,6 +663,20 @@ ngx_http_smart_release(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
     /* HEAD is told the length that GET would be (L12) */
 
     r->headers_out.content_length_n = (off_t) ctx->held_n;
+
+    if (ctx->review.not_modified) {
+        ngx_http_smart_not_modified(r);
+    }
+
+    if (ctx->review.bodiless) {
+        r->headers_out.content_type.len = 0;
+    }
+
+    if (ctx->review.mismatched) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "smart: the answer to a batch has more or fewer entries "
+                      "than were sent: what it wrote may stand");
+    }
 
     rc = ngx_http_next_header_filter(r);
 
