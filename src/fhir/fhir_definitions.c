@@ -126,21 +126,6 @@ fhir_type_set_t fhir_type_set_all(const fhir_definitions_t *defs)
     return set;
 }
 
-const fhir_type_t *fhir_type_set_next(const fhir_definitions_t *defs, const fhir_type_set_t *set,
-                                      unsigned *at)
-{
-    while (*at < FHIR_TYPES_MAX) {
-        uint64_t left = set->w[*at / 64] >> (*at % 64);
-
-        if (left != 0) {
-            *at += (unsigned) __builtin_ctzll(left) + 1;
-            return &defs->types[*at - 1];
-        }
-        *at = (*at | 63) + 1;
-    }
-    return NULL;
-}
-
 static const char *const kinds[] = {
     [FHIR_TOKEN] = "token",       [FHIR_REFERENCE] = "reference", [FHIR_STRING] = "string",
     [FHIR_URI] = "uri",           [FHIR_DATE] = "date",           [FHIR_NUMBER] = "number",

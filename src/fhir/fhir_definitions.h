@@ -187,10 +187,21 @@ static inline bool fhir_type_set_is_empty(const fhir_type_set_t *set)
     return (set->w[0] | set->w[1] | set->w[2]) == 0;
 }
 
-fhir_type_set_t fhir_type_set_all(const fhir_definitions_t *defs);
+/* *to becomes what either has, or what both have. */
+static inline void fhir_type_set_unite(fhir_type_set_t *to, const fhir_type_set_t *more)
+{
+    for (unsigned i = 0; i < FHIR_TYPES_MAX / 64; i++) {
+        to->w[i] |= more->w[i];
+    }
+}
 
-/* The next type of the set, from *at on (begin with 0); NULL at the end. */
-const fhir_type_t *fhir_type_set_next(const fhir_definitions_t *defs, const fhir_type_set_t *set,
-                                      unsigned *at);
+static inline void fhir_type_set_intersect(fhir_type_set_t *to, const fhir_type_set_t *other)
+{
+    for (unsigned i = 0; i < FHIR_TYPES_MAX / 64; i++) {
+        to->w[i] &= other->w[i];
+    }
+}
+
+fhir_type_set_t fhir_type_set_all(const fhir_definitions_t *defs);
 
 #endif

@@ -312,8 +312,9 @@ ngx_int_t ngx_http_smart_preflight(ngx_http_request_t *r,
 ngx_int_t ngx_http_smart_replace(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_reason_t reason, ngx_uint_t status);
 
-/* response */
+/* response; encoded: by a coding other than identity */
 ngx_int_t ngx_http_smart_response_init(ngx_conf_t *cf);
+ngx_uint_t ngx_http_smart_is_encoded(ngx_http_request_t *r);
 ngx_int_t ngx_http_smart_next_header(ngx_http_request_t *r);
 ngx_int_t ngx_http_smart_next_body(ngx_http_request_t *r, ngx_chain_t *in);
 

@@ -9,12 +9,6 @@ static ngx_table_elt_t **ngx_http_smart_headers_typed(ngx_http_request_t *r,
     ngx_table_elt_t *h);
 
 
-/* Goes through a list of headers: part, i and h are the caller's. */
-#define ngx_http_smart_each(list, part, i, h)                                 \
-    for (part = &(list)->part, i = 0; part; part = part->next, i = 0)         \
-        for (h = part->elts; i < part->nelts; i++)
-
-
 u_char
 ngx_http_smart_fold_char(u_char c)
 {

@@ -24,6 +24,11 @@ typedef struct {
     u_char      data[NGX_HTTP_SMART_NAME_MAX + 1];  /* as much of it as fits */
 } ngx_http_smart_folded_t;
 
+/* Goes through a list of headers: part, i and h are the caller's. */
+#define ngx_http_smart_each(list, part, i, h)                                 \
+    for (part = &(list)->part, i = 0; part; part = part->next, i = 0)         \
+        for (h = part->elts; i < part->nelts; i++)
+
 /* True: the header goes. */
 typedef ngx_uint_t (*ngx_http_smart_drop_pt)(ngx_http_smart_folded_t *name,
     void *data);

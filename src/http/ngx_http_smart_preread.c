@@ -369,7 +369,6 @@ ngx_http_smart_preread_header(ngx_http_request_t *r)
 static void
 ngx_http_smart_preread_head(ngx_http_smart_preread_t *pr, ngx_uint_t status)
 {
-    base_span_t          coding;
     smart_read_head_t    head;
     ngx_http_request_t  *r;
 
@@ -388,10 +387,7 @@ ngx_http_smart_preread_head(ngx_http_smart_preread_t *pr, ngx_uint_t status)
         head.etag = ngx_http_smart_span(&r->headers_out.etag->value);
     }
 
-    if (r->headers_out.content_encoding) {
-        coding = ngx_http_smart_span(&r->headers_out.content_encoding->value);
-        head.content_encoded = !base_span_is_nocase(coding, "identity");
-    }
+    head.content_encoded = ngx_http_smart_is_encoded(r);
 
     if (!smart_judge_read_head(&pr->ctx->judge, &head)) {
         ngx_http_smart_preread_enough(pr);

@@ -4,7 +4,7 @@
  * moves bytes; it decides nothing (nginx-mechanisms 8).
  */
 
-#include "ngx_http_smart.h"
+#include "ngx_http_smart_headers.h"
 
 
 #define NGX_HTTP_SMART_HELD_MIN      16384
@@ -16,6 +16,8 @@ static base_reason_t ngx_http_smart_head(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
 static void ngx_http_smart_edit_head(ngx_http_request_t *r,
     smart_review_t *review);
+static void ngx_http_smart_edit_header(ngx_http_request_t *r,
+    ngx_table_elt_t *h, base_span_t value);
 static ngx_int_t ngx_http_smart_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static base_reason_t ngx_http_smart_hold(ngx_http_request_t *r,
@@ -215,13 +217,23 @@ ngx_http_smart_is_beyond_check(ngx_http_request_t *r,
 }
 
 
+ngx_uint_t
+ngx_http_smart_is_encoded(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    h = r->headers_out.content_encoding;
+
+    return h && !base_span_is_nocase(ngx_http_smart_span(&h->value),
+                                     "identity");
+}
+
+
 /* What the head says to the review. */
 
 static void
 ngx_http_smart_head_of(ngx_http_request_t *r, smart_head_t *head)
 {
-    base_span_t  coding;
-
     ngx_memzero(head, sizeof(smart_head_t));
 
     head->status = (unsigned) r->headers_out.status;
@@ -230,10 +242,7 @@ ngx_http_smart_head_of(ngx_http_request_t *r, smart_head_t *head)
         head->content_type = ngx_http_smart_span(&r->headers_out.content_type);
     }
 
-    if (r->headers_out.content_encoding) {
-        coding = ngx_http_smart_span(&r->headers_out.content_encoding->value);
-        head->content_encoded = !base_span_is_nocase(coding, "identity");
-    }
+    head->content_encoded = ngx_http_smart_is_encoded(r);
 
     if (r->headers_out.etag) {
         head->etag = ngx_http_smart_span(&r->headers_out.etag->value);
@@ -306,57 +315,43 @@ ngx_http_smart_head(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 static void
 ngx_http_smart_edit_head(ngx_http_request_t *r, smart_review_t *review)
 {
-    size_t                i;
-    ngx_uint_t            n;
-    base_span_t           name;
-    ngx_list_part_t      *part;
-    ngx_table_elt_t      *h;
-    smart_header_edit_t  *edit;
+    size_t            j;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
 
-    part = &r->headers_out.headers.part;
-    h = part->elts;
+    ngx_http_smart_each(&r->headers_out.headers, part, i, h) {
 
-    for (n = 0; /* void */ ; n++) {
+        for (j = 0; h[i].hash && j < review->header_n; j++) {
 
-        if (n >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            n = 0;
-        }
-
-        if (h[n].hash == 0) {
-            continue;
-        }
-
-        name = ngx_http_smart_span(&h[n].key);
-
-        for (i = 0; i < review->header_n; i++) {
-            edit = &review->header[i];
-
-            if (!base_span_is_nocase(name, edit->name)) {
-                continue;
-            }
-
-            if (edit->value.p) {
-                h[n].value = ngx_http_smart_str(edit->value);
-                continue;
-            }
-
-            h[n].hash = 0;
-
-            if (&h[n] == r->headers_out.etag) {
-                r->headers_out.etag = NULL;
-            }
-
-            if (&h[n] == r->headers_out.last_modified) {
-                r->headers_out.last_modified = NULL;
-                r->headers_out.last_modified_time = -1;
+            if (base_span_is_nocase(ngx_http_smart_span(&h[i].key),
+                                    review->header[j].name))
+            {
+                ngx_http_smart_edit_header(r, &h[i], review->header[j].value);
             }
         }
+    }
+}
+
+
+static void
+ngx_http_smart_edit_header(ngx_http_request_t *r, ngx_table_elt_t *h,
+    base_span_t value)
+{
+    if (value.p) {
+        h->value = ngx_http_smart_str(value);
+        return;
+    }
+
+    h->hash = 0;
+
+    if (h == r->headers_out.etag) {
+        r->headers_out.etag = NULL;
+    }
+
+    if (h == r->headers_out.last_modified) {
+        r->headers_out.last_modified = NULL;
+        r->headers_out.last_modified_time = -1;
     }
 }
 

@@ -76,7 +76,7 @@ bool smart_grants_each(const smart_grants_t *grants, unsigned letters)
 
     for (at = 0; at < SMART_LETTERS; at++) {
         if ((letters & (1u << at)) != 0) {
-            smart_set_unite(&either, grants->granted[at]);
+            fhir_type_set_unite(&either, &grants->granted[at]);
         }
     }
     return memcmp(&either, &all, sizeof(all)) == 0;

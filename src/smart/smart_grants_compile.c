@@ -20,11 +20,7 @@ typedef struct {
 
 static fhir_type_set_t set_both(fhir_type_set_t a, fhir_type_set_t b)
 {
-    unsigned i;
-
-    for (i = 0; i < SMART_TYPE_WORDS; i++) {
-        a.w[i] &= b.w[i];
-    }
+    fhir_type_set_intersect(&a, &b);
     return a;
 }
 
@@ -112,7 +108,7 @@ static void grant_all(smart_grants_t *grants, unsigned letters, fhir_type_set_t 
 
     for (at = 0; at < SMART_LETTERS; at++) {
         if ((letters & (1u << at)) != 0) {
-            smart_set_unite(&grants->granted[at], types);
+            fhir_type_set_unite(&grants->granted[at], &types);
         }
     }
 }
@@ -121,12 +117,13 @@ static void grant_all(smart_grants_t *grants, unsigned letters, fhir_type_set_t 
 static void grant_confined(smart_grants_t *grants, unsigned by, unsigned letters,
                            fhir_type_set_t types, bool named)
 {
+    fhir_type_set_t reached;
     unsigned at;
 
     for (at = 0; at < SMART_LETTERS; at++) {
         if ((letters & (1u << at)) != 0) {
-            smart_set_unite(&grants->confined[by].types[at],
-                            set_both(types, grants->policy->reached[at]));
+            reached = set_both(types, grants->policy->reached[at]);
+            fhir_type_set_unite(&grants->confined[by].types[at], &reached);
         }
     }
     grant_all(grants, letters & (SMART_R | SMART_S), shared_types(grants, types, named));

@@ -10,8 +10,6 @@
 /* Whose confinement. */
 enum { SMART_BY_PATIENT, SMART_BY_USER };
 
-#define SMART_TYPE_WORDS (FHIR_TYPES_MAX / 64)
-
 typedef struct {
     fhir_type_set_t types[SMART_LETTERS];
     smart_confinement_t who;
@@ -43,15 +41,6 @@ smart_user_rule_t smart_grants_user(smart_grants_t *grants, const smart_claims_t
 static inline unsigned smart_letter_at(unsigned letters)
 {
     return letters == 0 ? SMART_LETTERS - 1 : (unsigned) __builtin_ctz(letters);
-}
-
-static inline void smart_set_unite(fhir_type_set_t *to, fhir_type_set_t more)
-{
-    unsigned i;
-
-    for (i = 0; i < SMART_TYPE_WORDS; i++) {
-        to->w[i] |= more.w[i];
-    }
 }
 
 #endif

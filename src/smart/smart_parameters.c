@@ -190,7 +190,7 @@ static const fhir_type_t *first_type(const judging_t *j, const fhir_type_set_t *
 static void judge_include(judging_t *j)
 {
     const fhir_type_t *type;
-    unsigned letter = j->use.kind == FHIR_USE_INCLUDE ? SMART_R : SMART_S, i;
+    unsigned letter = j->use.kind == FHIR_USE_INCLUDE ? SMART_R : SMART_S;
 
     if (!include_granted(j->grants, j->policy, &j->use)) {
         type = first_type(j, &j->use.include.returned);
@@ -201,8 +201,8 @@ static void judge_include(judging_t *j)
         return;
     }
     j->out->includes = true;
-    for (i = 0; j->use.kind == FHIR_USE_INCLUDE && i < FHIR_TYPES_MAX / 64; i++) {
-        j->out->included.w[i] |= j->use.include.returned.w[i];
+    if (j->use.kind == FHIR_USE_INCLUDE) {
+        fhir_type_set_unite(&j->out->included, &j->use.include.returned);
     }
 }
 

@@ -7,16 +7,14 @@ bool smart_types_listed(const fhir_request_t *request, const fhir_definitions_t 
 {
     const fhir_item_t *item;
     fhir_type_set_t more;
-    size_t at = 0, i;
+    size_t at = 0;
 
     *types = fhir_type_set_all(definitions);
     while ((item = fhir_query_find(&request->query, BASE_SPAN("_type"), &at)) != NULL) {
         if (!fhir_use_types(definitions, item->value, &more)) {
             return false;
         }
-        for (i = 0; i < FHIR_TYPES_MAX / 64; i++) {
-            types->w[i] &= more.w[i];
-        }
+        fhir_type_set_intersect(types, &more);
     }
     return true;
 }
