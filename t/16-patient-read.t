@@ -67,13 +67,15 @@ my $up = upstream(
 my $nginx = nginx(vars => { UPSTREAM => $up->port, ISSUER => $issuer->uri }, conf => <<"EOC");
     smart_issuer hospital { uri %%ISSUER%%; audience $base; }
     smart_policy open { hide_existence off; }
+    smart_response_max 1m;
     server {
         listen 127.0.0.1:%%PORT%%;
         location /r4         { smart hospital; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
         location /open       { smart hospital policy=open; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
         location /unbuffered { smart hospital; proxy_buffering off; proxy_http_version 1.1; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
-        location /tight      { smart hospital; smart_response_buffer 90; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
+        location /tight      { smart hospital; smart_response_max 90; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
         location /files      { smart hospital; proxy_buffer_size 1k; proxy_buffers 2 1k; proxy_busy_buffers_size 1k; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
+        location /spill      { smart hospital; smart_response_buffer 1; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
         location /gzip       { smart hospital; gzip on; gzip_types application/fhir+json; gzip_min_length 1; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
     }
 EOC
@@ -88,7 +90,7 @@ my $missing = $nginx->get('/r4/Observation/missing', bearer => $token);
 outcome_is($missing, 404, 'not-found', 'missing');
 unlike($missing->raw, qr/never there/, 'in our words');
 
-for my $at (qw(r4 unbuffered files)) {
+for my $at (qw(r4 unbuffered files spill)) {
     for my $id (qw(own versioned absolute performer exact chunked large slow accepted)) {
         my $r = $nginx->get("/$at/Observation/$id", bearer => $token);
         is($r->status, 200, "$at: $id is released") || diag($r->raw);
@@ -156,7 +158,7 @@ outcome_is($nginx->get('/r4/Observation/own?_format=xml', bearer => $token), 406
 outcome_is($nginx->get('/r4/Observation/own', bearer => $token, headers => [ Accept => 'application/fhir+xml' ]), 406, 'not-supported', 'XML by Accept');
 
 # HEAD: asked as GET, the same status and length
-for my $at (qw(r4 unbuffered files)) {
+for my $at (qw(r4 unbuffered files spill)) {
     for my $id (qw(own exact chunked foreign missing xml truncated)) {
         my $get  = $nginx->get("/$at/Observation/$id", bearer => $token);
         my $head = $nginx->head("/$at/Observation/$id", bearer => $token);
@@ -170,7 +172,7 @@ $nginx->head('/r4/Organization/g1', bearer => $system);
 is($up->last->method, 'HEAD', 'without a check HEAD stays');
 
 # limits, and filters behind ours
-outcome_is($nginx->get('/tight/Observation/own', bearer => $token), 502, 'processing', 'smart_response_buffer');
+outcome_is($nginx->get('/tight/Observation/own', bearer => $token), 502, 'processing', 'smart_response_max');
 is($nginx->get('/tight/Patient/p1', bearer => $token)->status, 200, 'what fits is released');
 my $r = $nginx->get('/gzip/Observation/large', bearer => $token, headers => [ 'Accept-Encoding' => 'gzip' ]);
 is($r->status . ' ' . ($r->header('Content-Encoding') // ''), '200 gzip', 'compressed behind us');

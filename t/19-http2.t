@@ -27,6 +27,7 @@ my $up = upstream(
 );
 my $nginx = nginx(vars => { UPSTREAM => $up->port, ISSUER => $issuer->uri }, conf => <<"EOC");
     smart_issuer hospital { uri %%ISSUER%%; audience $base; }
+    smart_response_max 1m;
     server {
         listen 127.0.0.1:%%PORT%% http2;
         location /r4         { smart hospital; proxy_pass http://127.0.0.1:%%UPSTREAM%%; }

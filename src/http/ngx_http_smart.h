@@ -162,6 +162,7 @@ typedef struct {
  */
 typedef struct ngx_http_smart_ctx_s  ngx_http_smart_ctx_t;
 typedef struct ngx_http_smart_preread_s  ngx_http_smart_preread_t;
+typedef struct ngx_http_smart_stream_s  ngx_http_smart_stream_t;
 
 struct ngx_http_smart_ctx_s {
     ngx_http_request_t         *request;
@@ -194,9 +195,7 @@ struct ngx_http_smart_ctx_s {
 
     ngx_uint_t                  answer;      /* ngx_http_smart_answer_e */
     smart_review_t              review;
-    u_char                     *held;
-    size_t                      held_n;
-    size_t                      held_size;
+    ngx_http_smart_stream_t    *stream;      /* while HOLD */
 
     unsigned                    reading:1;   /* a read waits for the body */
     unsigned                    judged:1;    /* the verdict is in force */
@@ -312,8 +311,12 @@ ngx_int_t ngx_http_smart_preflight(ngx_http_request_t *r,
 ngx_int_t ngx_http_smart_replace(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_reason_t reason, ngx_uint_t status);
 
-/* response; encoded: by a coding other than identity */
+/*
+ * response; encoded: by a coding other than identity; begun: bytes of the
+ * answer that is checked are on their way to the client
+ */
 ngx_int_t ngx_http_smart_response_init(ngx_conf_t *cf);
+ngx_uint_t ngx_http_smart_stream_begun(ngx_http_smart_stream_t *st);
 ngx_uint_t ngx_http_smart_is_encoded(ngx_http_request_t *r);
 ngx_int_t ngx_http_smart_next_header(ngx_http_request_t *r);
 ngx_int_t ngx_http_smart_next_body(ngx_http_request_t *r, ngx_chain_t *in);
@@ -322,10 +325,12 @@ ngx_int_t ngx_http_smart_next_body(ngx_http_request_t *r, ngx_chain_t *in);
 ngx_int_t ngx_http_smart_add_variables(ngx_conf_t *cf);
 
 /*
- * log: one line for a denial; what the operator's configuration did. `what` is
- * a constant
+ * log: one line for a denial, or for an answer that ends before its end; what
+ * the operator's configuration did. `what` is a constant
  */
 void ngx_http_smart_log_denial(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, base_reason_t reason);
+void ngx_http_smart_log_cut(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_reason_t reason);
 void ngx_http_smart_log_fault(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     const char *what);

@@ -255,7 +255,7 @@ ngx_http_smart_guard_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
     ctx->finalize_request(r, rc);
 
     if (rc == NGX_ERROR && ctx->answer == NGX_HTTP_SMART_HOLD
-        && !r->connection->error)
+        && !ngx_http_smart_stream_begun(ctx->stream) && !r->connection->error)
     {
         r->keepalive = 0;
         (void) ngx_http_smart_replace(r, ctx, BASE_ANSWER_BROKEN, 0);

@@ -82,6 +82,30 @@ ngx_http_smart_log_denial(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 
 
 void
+ngx_http_smart_log_cut(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    base_reason_t reason)
+{
+    ngx_log_t           *log;
+    ngx_log_handler_pt   handler;
+
+    ctx->logged = 1;
+
+    log = r->connection->log;
+    handler = log->handler;
+    log->handler = NULL;
+
+    ngx_log_error(NGX_LOG_ERR, log, 0,
+                  "smart: cut an answer that was on its way: %s, "
+                  "interaction \"%s\", client: %V",
+                  base_reason_info(reason)->name,
+                  ctx->verdict.interaction ? ctx->verdict.interaction : "",
+                  &r->connection->addr_text);
+
+    log->handler = handler;
+}
+
+
+void
 ngx_http_smart_log_fault(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     const char *what)
 {

@@ -97,9 +97,7 @@ ngx_http_smart_inherit(ngx_http_request_t *r, ngx_http_smart_ctx_t *from)
     ctx->state = NGX_HTTP_SMART_PASSED;
     ctx->preread = NULL;
     ctx->answer = NGX_HTTP_SMART_UNSEEN;
-    ctx->held = NULL;
-    ctx->held_n = 0;
-    ctx->held_size = 0;
+    ctx->stream = NULL;
     ctx->judged = 1;
     ctx->guarded = 1;
     ctx->verified = 0;
