@@ -300,6 +300,8 @@ static void print_headers(const smart_edits_t *edits)
 
 static void print_edits(const smart_edits_t *edits)
 {
+    size_t i;
+
     print_span("sends    ", edits->method);
     print_span(" ", edits->path);
     if (edits->query.p != NULL) {
@@ -307,7 +309,9 @@ static void print_edits(const smart_edits_t *edits)
     }
     (void) putchar('\n');
     if (edits->body_changed) {
-        print_span("form     ", edits->body);
+        for (i = 0; i < edits->body_n; i++) {
+            print_span(i == 0 ? "form     " : "", edits->body[i]);
+        }
         (void) putchar('\n');
     }
     print_headers(edits);

@@ -282,7 +282,8 @@ ngx_int_t ngx_http_smart_body_read(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
 ngx_int_t ngx_http_smart_body_whole(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_span_t *body);
-ngx_int_t ngx_http_smart_body_replace(ngx_http_request_t *r, base_span_t body);
+ngx_int_t ngx_http_smart_body_replace(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, const base_span_t *piece, size_t n);
 
 /* slip: past our phase; `path` below `base`, *rest being what follows */
 ngx_uint_t ngx_http_smart_slipped(ngx_http_request_t *r);

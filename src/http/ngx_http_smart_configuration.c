@@ -205,6 +205,7 @@ ngx_http_smart_merge_bounds(ngx_http_smart_loc_conf_t *prev,
     conf->limits.bundle_max = (size_t) conf->bundle_max;
     conf->limits.preread_max = (size_t) conf->preread_max;
     conf->limits.read_buffer = conf->response_buffer;
+    conf->limits.body_buffer = conf->body_buffer;
 }
 
 

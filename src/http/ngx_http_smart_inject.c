@@ -123,7 +123,9 @@ ngx_http_smart_headers_inject(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
         || ngx_http_smart_inject_context(r, ctx) != NGX_OK
         || ngx_http_smart_inject_edits(r, ctx, edits) != NGX_OK
         || (edits->body_changed
-            && ngx_http_smart_inject_length(r, ctx, edits->body.n) != NGX_OK))
+            && ngx_http_smart_inject_length(r, ctx,
+                                    (size_t) r->headers_in.content_length_n)
+               != NGX_OK))
     {
         return NGX_ERROR;
     }

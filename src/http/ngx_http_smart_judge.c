@@ -706,7 +706,8 @@ ngx_http_smart_send(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
     r->method_name = ctx->sent.method;
 
     if ((edits->body_changed
-         && ngx_http_smart_body_replace(r, edits->body) != NGX_OK)
+         && ngx_http_smart_body_replace(r, ctx, edits->body, edits->body_n)
+            != NGX_OK)
         || ngx_http_smart_headers_inject(r, ctx, edits) != NGX_OK)
     {
         return BASE_NO_MEMORY;

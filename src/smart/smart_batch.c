@@ -11,8 +11,10 @@
 
 /* What becomes of one entry. */
 typedef struct {
-    base_span_t head; /* up to the resource, or all of the entry without one */
-    base_span_t resource;
+    base_span_t head;         /* up to the resource, or all of the entry without one */
+    base_span_t resource;     /* as it came */
+    const base_span_t *piece; /* as it goes */
+    size_t piece_n;
     const fhir_type_t *written; /* of a write of one instance under a check */
     base_span_t written_id;
     bool sent;
@@ -42,7 +44,8 @@ struct smart_batch_s {
     smart_batch_refusal_t refusal;
     smart_batch_refusal_t first; /* of an entry */
     smart_check_t check;
-    base_span_t out;
+    base_span_t *out; /* the body that is sent, in pieces */
+    size_t out_n;
     smart_step_t step;
 };
 
@@ -422,9 +425,9 @@ static bool keep_entry(smart_batch_t *batch)
         return leave_out_by(batch, BASE_NO_MEMORY, "L26");
     }
     if (row->resource.to > 0) {
-        made->resource = edits->body_changed
-                             ? edits->body
-                             : base_span_sub(batch->body, row->resource.from, row->resource.to);
+        made->resource = base_span_sub(batch->body, row->resource.from, row->resource.to);
+        made->piece = edits->body_changed ? edits->body : &made->resource;
+        made->piece_n = edits->body_changed ? edits->body_n : 1;
     }
     entry->write = is_write(batch);
     if (check != NULL) {
@@ -517,40 +520,54 @@ static void go_on(smart_batch_t *batch)
     }
 }
 
-static base_span_t assemble(smart_batch_t *batch)
+/* What stands around an entry and its resource, and around all of them. */
+#define PIECES_AROUND ((size_t) 4)
+
+static void add_piece(smart_batch_t *batch, base_span_t piece)
 {
-    size_t room = 128, i;
-    unsigned char *memory;
-    base_writer_t w;
-    base_span_t out = {NULL, 0};
-    const char *comma = "";
+    batch->out[batch->out_n++] = piece;
+}
+
+static void add_entry(smart_batch_t *batch, const made_t *made)
+{
+    size_t i;
+
+    if (batch->out_n > 1) {
+        add_piece(batch, BASE_SPAN(","));
+    }
+    add_piece(batch, made->head);
+    if (made->piece_n > 0) {
+        add_piece(batch, BASE_SPAN(",\"resource\":"));
+    }
+    for (i = 0; i < made->piece_n; i++) {
+        add_piece(batch, made->piece[i]);
+    }
+    add_piece(batch, BASE_SPAN("}"));
+}
+
+/* The resources are not copied: a Bundle may be larger than the arena. */
+static bool assemble(smart_batch_t *batch)
+{
+    size_t room = 2, i;
 
     for (i = 0; i < batch->batch.n; i++) {
-        room += batch->made[i].head.n + batch->made[i].resource.n + 16;
+        room += PIECES_AROUND + batch->made[i].piece_n;
     }
-    memory = base_arena_scratch(batch->arena, room, 1);
-    if (memory == NULL) {
-        return out;
+    batch->out = base_arena_array(batch->arena, room, sizeof(*batch->out));
+    if (batch->out == NULL) {
+        return false;
     }
-    base_writer_init(&w, memory, room);
-    base_writer_text(&w, "{\"resourceType\":\"Bundle\",\"type\":\"");
-    base_writer_text(&w, is_transaction(batch) ? "transaction" : "batch");
-    base_writer_text(&w, "\",\"entry\":[");
+    add_piece(batch,
+              is_transaction(batch)
+                  ? BASE_SPAN("{\"resourceType\":\"Bundle\",\"type\":\"transaction\",\"entry\":[")
+                  : BASE_SPAN("{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":["));
     for (i = 0; i < batch->batch.n; i++) {
-        if (!batch->made[i].sent) {
-            continue;
+        if (batch->made[i].sent) {
+            add_entry(batch, &batch->made[i]);
         }
-        base_writer_text(&w, comma);
-        base_writer_raw(&w, batch->made[i].head);
-        if (batch->made[i].resource.n > 0) {
-            base_writer_text(&w, ",\"resource\":");
-            base_writer_raw(&w, batch->made[i].resource);
-        }
-        base_writer_text(&w, "}");
-        comma = ",";
     }
-    base_writer_text(&w, "]}");
-    return base_writer_done(&w, &out) ? out : base_span_make(NULL, 0);
+    add_piece(batch, BASE_SPAN("]}"));
+    return true;
 }
 
 static smart_step_t end(smart_batch_t *batch)
@@ -559,8 +576,7 @@ static smart_step_t end(smart_batch_t *batch)
         return batch->first.reason != BASE_OK ? refuse(batch, &batch->first)
                                               : refuse_by(batch, BASE_BODY_TYPE, "B5");
     }
-    batch->out = assemble(batch);
-    if (batch->out.p == NULL) {
+    if (!assemble(batch)) {
         return refuse_by(batch, BASE_NO_MEMORY, "L26");
     }
     if (batch->checked || batch->sent_n < batch->batch.n) {
@@ -624,8 +640,9 @@ const smart_batch_refusal_t *smart_batch_refusal(const smart_batch_t *batch)
     return &batch->refusal;
 }
 
-base_span_t smart_batch_body(const smart_batch_t *batch)
+const base_span_t *smart_batch_body(const smart_batch_t *batch, size_t *n)
 {
+    *n = batch->out_n;
     return batch->out;
 }
 

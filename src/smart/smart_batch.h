@@ -39,8 +39,8 @@ typedef struct {
 
 const smart_batch_refusal_t *smart_batch_refusal(const smart_batch_t *batch);
 
-/* After SMART_SEND: the body that is sent; what its answer must be, kind NONE when nothing is to be checked; whether no representation may come back (B4). */
-base_span_t smart_batch_body(const smart_batch_t *batch);
+/* After SMART_SEND: the body that is sent, in *n pieces; what its answer must be, kind NONE when nothing is to be checked; whether no representation may come back (B4). */
+const base_span_t *smart_batch_body(const smart_batch_t *batch, size_t *n);
 const smart_check_t *smart_batch_check(const smart_batch_t *batch);
 bool smart_batch_is_minimal(const smart_batch_t *batch);
 

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static const smart_limits_t preset_limits = {500, 50, (size_t) 1 << 20};
+static const smart_limits_t preset_limits = {500, 50, (size_t) 1 << 20, (size_t) 1 << 20};
 
 static void refuse(smart_judge_t *judge, base_reason_t reason, const char *rule)
 {
@@ -336,6 +336,17 @@ static smart_step_t start_batch(smart_judge_t *judge)
     return next_of_batch(judge);
 }
 
+/* Of these a tree or a list is made; all else is read as it lies there. */
+size_t smart_judge_body_max(const smart_judge_t *judge)
+{
+    fhir_interaction_t interaction = judge->_request.row->interaction;
+
+    return smart_judge_is_form_search(judge) || interaction == FHIR_PATCH ||
+                   interaction == FHIR_PATCH_CONDITIONAL
+               ? judge->_limits.body_buffer
+               : SIZE_MAX;
+}
+
 static smart_step_t want_body(smart_judge_t *judge)
 {
     if (is_encoded(judge)) {
@@ -402,6 +413,10 @@ smart_step_t smart_judge_next(smart_judge_t *judge)
     judge->_decided = true;
     if (wants_body(judge)) {
         return want_body(judge);
+    }
+    if (judge->_body.n > smart_judge_body_max(judge)) {
+        refuse(judge, BASE_BODY_TOO_LARGE, "L26");
+        return finish(judge);
     }
     if (judge->_request.row->interaction == FHIR_BATCH) {
         return start_batch(judge);

@@ -52,7 +52,9 @@ typedef struct {
         came; /* the path before a write was resolved to an instance (L13), as `path` reads it; the same as `path` else */
     base_span_t query; /* whole, without '?'; absent: none */
     bool query_changed;
-    base_span_t body; /* only with body_changed */
+    const base_span_t *
+        body; /* only with body_changed: in pieces, so that a large one is not copied; they point into what came or into the arena */
+    size_t body_n;
     bool body_changed;
     smart_header_edit_t header[SMART_HEADER_EDITS_MAX];
     size_t header_n;
@@ -63,6 +65,7 @@ typedef struct {
     size_t bundle_max;  /* entries of a batch or transaction */
     size_t preread_max; /* reads of one request */
     size_t read_buffer; /* bytes of a read that must be kept whole */
+    size_t body_buffer; /* bytes of a body that must be taken apart in memory: a form, a patch */
 } smart_limits_t;
 
 /* Members that begin with an underscore are the judge's own. */
@@ -77,6 +80,7 @@ typedef struct {
     smart_verdict_t _verdict;
     smart_edits_t _edits;
     base_span_t _body;
+    base_span_t _form; /* as it is sent */
     smart_limits_t _limits;
     smart_write_t _write;
     smart_lookup_t _lookup;
@@ -104,7 +108,7 @@ void smart_judge_start_entry(smart_judge_t *judge, base_arena_t *arena,
                              const smart_policy_t *policy, const smart_grants_t *grants,
                              const fhir_request_t *request, base_span_t resource);
 
-/* Right after start; else 500 entries, 50 reads, 1 MB. */
+/* Right after start; else 500 entries, 50 reads, 1 MB and 1 MB. */
 void smart_judge_limits(smart_judge_t *judge, const smart_limits_t *limits);
 
 /*
@@ -117,6 +121,9 @@ void smart_judge_principal(smart_judge_t *judge, smart_principal_t *principal);
 
 /* The next step. REFUSE, SEND and ANSWER are final: asked again, they are said again. */
 smart_step_t smart_judge_next(smart_judge_t *judge);
+
+/* After WANT_BODY: how large the body may be; SIZE_MAX: any size that the caller can lay before it. */
+size_t smart_judge_body_max(const smart_judge_t *judge);
 
 /* The whole body, after WANT_BODY; of a _search its form, of a write the resource or patch. Must live until the edits have been used. */
 void smart_judge_body(smart_judge_t *judge, base_span_t body);
@@ -140,6 +147,9 @@ const smart_verdict_t *smart_judge_verdict(const smart_judge_t *judge);
 
 /* Valid after SMART_SEND. */
 const smart_edits_t *smart_judge_edits(const smart_judge_t *judge);
+
+/* The body that is sent, in one piece; absent without one, or without memory. */
+base_span_t smart_edits_body(const smart_edits_t *edits, base_arena_t *arena);
 
 /* The grants of the principal, for explaining (L24); NULL without one. */
 const smart_grants_t *smart_judge_grants(const smart_judge_t *judge);

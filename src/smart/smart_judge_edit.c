@@ -300,18 +300,45 @@ static base_reason_t write_request(smart_judge_t *judge)
     smart_edits_t *edits = &judge->_edits;
     base_span_t query = judge->_message.fhir.query, form = judge->_message.fhir.form;
     base_reason_t reason = fhir_request_write(&judge->_request, judge->_arena, &edits->path,
-                                              &edits->query, &edits->body);
+                                              &edits->query, &judge->_form);
 
     if (edits->came.p == NULL) {
         edits->came = edits->path;
     }
     edits->query_changed = !base_span_eq(edits->query, query);
-    edits->body_changed = smart_judge_is_form_search(judge) && !base_span_eq(edits->body, form);
-    if (judge->_write.body.p != NULL || judge->_batch != NULL) {
-        edits->body = judge->_batch == NULL ? judge->_write.body : smart_batch_body(judge->_batch);
+    edits->body = &judge->_form;
+    edits->body_n = judge->_form.n > 0 ? 1 : 0;
+    edits->body_changed = smart_judge_is_form_search(judge) && !base_span_eq(judge->_form, form);
+    if (judge->_batch != NULL) {
+        edits->body = smart_batch_body(judge->_batch, &edits->body_n);
+        edits->body_changed = true;
+    } else if (judge->_write.body_n > 0) {
+        edits->body = judge->_write.body;
+        edits->body_n = judge->_write.body_n;
         edits->body_changed = true;
     }
     return reason;
+}
+
+base_span_t smart_edits_body(const smart_edits_t *edits, base_arena_t *arena)
+{
+    unsigned char *text;
+    size_t i, n = 0;
+
+    if (edits->body_n <= 1) {
+        return edits->body_n == 0 ? base_span_make(NULL, 0) : edits->body[0];
+    }
+    for (i = 0; i < edits->body_n; i++) {
+        n += edits->body[i].n;
+    }
+    text = base_arena_scratch(arena, n, 1);
+    if (text == NULL) {
+        return base_span_make(NULL, 0);
+    }
+    for (n = i = 0; i < edits->body_n; n += edits->body[i].n, i++) {
+        memcpy(text + n, edits->body[i].p, edits->body[i].n);
+    }
+    return base_span_make(text, n);
 }
 
 /* Makes of a yes what is sent. */

@@ -379,7 +379,7 @@ static base_reason_t pin(smart_write_t *write)
 static base_reason_t splice_id(smart_write_t *write)
 {
     size_t at = base_span_find(write->_body, '{');
-    base_span_t id = write->_request->id;
+    base_span_t id = write->_request->id, *piece;
     unsigned char *text;
 
     if (!smart_write_is_update(write) || !write->_request->conditional || write->_body_id.n > 0) {
@@ -388,17 +388,19 @@ static base_reason_t splice_id(smart_write_t *write)
     if (at == write->_body.n || write->_body_id.unknown) {
         return BASE_BODY_TYPE;
     }
-    text = base_arena_scratch(write->_arena, write->_body.n + id.n + 8, 1);
-    if (text == NULL) {
+    text = base_arena_scratch(write->_arena, id.n + 8, 1);
+    piece = base_arena_array(write->_arena, 3, sizeof(*piece));
+    if (text == NULL || piece == NULL) {
         return BASE_NO_MEMORY;
     }
-    write->body = base_span_make(text, write->_body.n + id.n + 8);
-    memcpy(text, write->_body.p, at + 1);
-    text += at + 1;
     memcpy(text, "\"id\":\"", 6);
     memcpy(text + 6, id.p, id.n);
     memcpy(text + 6 + id.n, "\",", 2);
-    memcpy(text + 8 + id.n, write->_body.p + at + 1, write->_body.n - at - 1);
+    piece[0] = base_span_sub(write->_body, 0, at + 1);
+    piece[1] = base_span_make(text, id.n + 8);
+    piece[2] = base_span_sub(write->_body, at + 1, write->_body.n);
+    write->body = piece;
+    write->body_n = 3;
     return BASE_OK;
 }
 

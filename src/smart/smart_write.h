@@ -34,11 +34,12 @@ typedef struct {
     base_reason_t reason;
     const char *rule;
     smart_read_t read;
-    size_t reads;           /* that were asked for so far */
-    base_span_t if_match;   /* of what was judged; absent: no precondition of that kind */
-    bool must_be_new;       /* If-None-Match: * */
-    base_span_t none_exist; /* If-None-Exist, narrowed; absent: as it came */
-    base_span_t body;       /* with the id spliced in (L13); absent: as it came */
+    size_t reads;            /* that were asked for so far */
+    base_span_t if_match;    /* of what was judged; absent: no precondition of that kind */
+    bool must_be_new;        /* If-None-Match: * */
+    base_span_t none_exist;  /* If-None-Exist, narrowed; absent: as it came */
+    const base_span_t *body; /* with the id spliced in (L13), in pieces */
+    size_t body_n;           /* 0: as it came */
     base_arena_t *_arena;
     const smart_grants_t *_grants;
     const smart_policy_t *_policy;

@@ -136,7 +136,7 @@ static base_reason_t see(stage_t *s, const json_t *example, unsigned *status, ch
 
     *out = NULL;
     *status = base_reason_info(reason)->status;
-    if (s->step == SMART_SEND && answer == NULL && smart_judge_edits(&s->judge)->body.n == 0 &&
+    if (s->step == SMART_SEND && answer == NULL && smart_judge_edits(&s->judge)->body_n == 0 &&
         smart_verdict_obliges(smart_judge_verdict(&s->judge), SMART_MINIMAL)) {
         reason = stage_shows(s, 201, NULL, NULL, 1, status, out);
     } else if (s->step == SMART_SEND && answer != NULL) {

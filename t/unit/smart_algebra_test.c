@@ -379,7 +379,8 @@ static bool closed_with(stage_t *s, size_t limit, bool *finished)
     *finished = false;
     if (stage_play(s, &message, "date=2020") == SMART_SEND) {
         edits = smart_judge_edits(&s->judge);
-        good = base_span_is(edits->body, "date=2020&patient=p1") && edits->body_changed;
+        good = base_span_is(smart_edits_body(edits, s->arena), "date=2020&patient=p1") &&
+               edits->body_changed;
         s->review_limit = 16 * limit;
         good = good && (stage_shows(s, 200, "application/json", bodies[7], strlen(bodies[7]),
                                     &shown, &out) != BASE_OK ||

@@ -41,7 +41,7 @@ static smart_step_t post(stage_t *s, const char *body)
 static const char *sent(const stage_t *s)
 {
     static char text[16384];
-    base_span_t body = smart_judge_edits(&s->judge)->body;
+    base_span_t body = smart_edits_body(smart_judge_edits(&s->judge), s->arena);
 
     (void) snprintf(text, sizeof(text), "%.*s", (int) body.n,
                     body.p == NULL ? "" : (const char *) body.p);

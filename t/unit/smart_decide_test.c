@@ -220,10 +220,11 @@ static bool sent_fits(const stage_t *s, const json_t *c)
 }
 
 /* Of a write; what a form becomes is "form". */
-static bool body_fits(const smart_edits_t *edits, const json_t *c)
+static bool body_fits(const stage_t *s, const smart_edits_t *edits, const json_t *c)
 {
     return json_object_get(c, "sent_body") == NULL ||
-           (edits->body_changed && base_span_is(edits->body, text_of(c, "sent_body")));
+           (edits->body_changed &&
+            base_span_is(smart_edits_body(edits, s->arena), text_of(c, "sent_body")));
 }
 
 static bool reads_fit(const stage_t *s, const json_t *c)
@@ -298,6 +299,7 @@ static void play(const json_t *c, int line)
     smart_message_t message;
     const smart_verdict_t *verdict;
     const smart_edits_t *edits;
+    base_span_t form;
     char obligations[128] = "", missing[128] = "";
     base_reason_t token;
     bool good;
@@ -323,9 +325,11 @@ static void play(const json_t *c, int line)
            text_fits(c, "rule", NULL, verdict->rule) && text_fits(c, "missing", NULL, missing) &&
            (s.step == SMART_REFUSE || text_fits(c, "obligations", "", obligations));
     good = good && reads_fit(&s, c);
+    form = smart_edits_body(edits, s.arena);
     if (s.step == SMART_SEND) {
-        good = good && span_fits(c, "path", edits->path) && sent_fits(&s, c) && body_fits(edits, c);
-        good = good && span_fits(c, "query", edits->query) && span_fits(c, "form", edits->body) &&
+        good = good && span_fits(c, "path", edits->path) && sent_fits(&s, c) &&
+               body_fits(&s, edits, c);
+        good = good && span_fits(c, "query", edits->query) && span_fits(c, "form", form) &&
                span_fits(c, "method", edits->method) && answer_fits(&s, c);
     }
     ok(good, "line %d: %s [%s] %s", line, text_of(c, "request"),
@@ -335,8 +339,8 @@ static void play(const json_t *c, int line)
             "#   got %s %s (%s) missing '%s' obligations '%s' query '%.*s' form '%.*s' path '%.*s' "
             "reads %u last '%s' if-match '%s' %s\n",
             steps[s.step], stage_reason(&s), verdict->rule, missing, obligations,
-            (int) edits->query.n, (const char *) edits->query.p, (int) edits->body.n,
-            (const char *) edits->body.p, (int) edits->path.n, (const char *) edits->path.p,
+            (int) edits->query.n, (const char *) edits->query.p, (int) form.n,
+            (const char *) form.p, (int) edits->path.n, (const char *) edits->path.p,
             (unsigned) s.reads, s.asked,
             stage_header(&s, "if-match") == NULL ? "-" : stage_header(&s, "if-match"), s.error);
     }
