@@ -34,6 +34,10 @@ my @rules = (
     'GET /fhir/Observation/text'      => { headers => [ 'Content-Type' => 'text/html', ETag => 'W/"7"' ], body => 'x' },
     'GET /fhir/Observation/unread'    => { headers => [ 'X-Accel-Buffering' => 'no', ETag => 'W/"7"' ], json => observation('unread', 'p1') },
     'GET /fhir/Observation/endless'   => { headers => [ 'Content-Type' => 'application/fhir+json', ETag => 'W/"7"' ], body => '{"resourceType":"Observation","id":"endless","x":"' . 'y' x 4_000_000 },
+    map({ ("GET /fhir/DocumentReference/$_" => { headers => [ ETag => 'W/"7"' ], json => observation($_, /own/ ? 'p1' : 'p2', resourceType => 'DocumentReference', description => 'd' x (/large/ ? 9000 : 10)) }) } qw(own ownlarge foreign foreignlarge)),
+    'GET /fhir/Observation/second'    => stored('second', 'p1'),
+    map({ ("GET /fhir/Provenance/$_->[0]" => { headers => [ ETag => 'W/"7"' ], json => { resourceType => 'Provenance', id => $_->[0], $_->[2] ? (reason => [ { text => 'r' x 9000 } ]) : (), target => [ map { { reference => "Observation/$_" } } @{ $_->[1] } ] } }) }
+        [ foreign => ['other'] ], [ foreignlarge => ['other'], 1 ], [ beside => [ 'broken', 'second' ] ], [ brokenonly => ['broken'] ], [ beyond => [ 'dropped', 'second' ] ], [ unreached => [ 'dropped', 'other' ] ]),
     qr{^GET /files/}                  => stored('accel', 'p1'),
     qr{^(?:PUT|PATCH) }               => { json => { resourceType => 'OperationOutcome' }, headers => [ 'X-Sent' => 'yes' ] },
     qr{^DELETE }                      => { status => 204 },
@@ -48,6 +52,8 @@ my $nginx = nginx(vars => { UPSTREAM => $up->port, ISSUER => $issuer->uri }, mai
         proxy_read_timeout 8s;
         location /r4        { smart hospital; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
         location /short     { smart hospital; smart_preread_timeout 700ms; smart_response_max 1m; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
+        location /little    { smart hospital; smart_response_buffer 4k; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
+        location /impatient { smart hospital; proxy_read_timeout 500ms; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
         location /stream    { smart hospital; proxy_request_buffering off; proxy_http_version 1.1; proxy_buffering off; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
         location /spill     { smart hospital; client_body_buffer_size 1k; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
         location /ours      { smart hospital; smart_upstream_authorization "Basic c2VjcmV0"; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
@@ -164,13 +170,36 @@ $up->clear;
 for my $id (qw(slow trickle endless)) {
     my $start = time;
     $r = delete_it('short', $id);
-    ok($r->status == 502 || $r->status == 504 || $id eq 'endless' && $r->status == 413, "$id: given up");
+    outcome_is($r, $id eq 'endless' ? (502, 'processing') : (504, 'timeout'), "$id: given up");
     cmp_ok(time - $start, '<', 3, "$id: in time");
     is(methods(), 'GET', "$id: not deleted");
     $up->set(@rules);
     $up->clear;
 }
 is(put_it('short', 'own')->status, 200, 'the same location works');
+$up->clear;
+outcome_is(put_it('impatient', 'slow'), 504, 'timeout', 'proxy_read_timeout');
+is(methods(), 'GET', 'not written');
+$up->set(@rules);
+$up->clear;
+
+# what must be kept and is too large: of one's own it is said, of another it is as if it were small (D9)
+my $every = $issuer->token(scope => 'patient/*.cruds', patient => 'p1');
+sub every { my ($method, $path, @more) = @_; return $nginx->request($method, "/little/$path", bearer => $every, @more) }
+sub document { my ($id) = @_; return every('PUT', "DocumentReference/$id", headers => [ 'Content-Type' => 'application/fhir+json' ], body => body_of($id, 'p1', resourceType => 'DocumentReference')) }
+sub patched { my ($id) = @_; return every('PATCH', "DocumentReference/$id", headers => [ 'Content-Type' => 'application/json-patch+json' ], body => '[{"op":"add","path":"/status","value":"current"}]') }
+is(document('own')->status, 200, 'a document of one\'s own');
+$up->clear;
+outcome_is(document('ownlarge'), 413, 'too-costly', 'a large one');
+is(methods(), 'GET', 'is not written');
+is(document('foreignlarge')->raw =~ s/Date: .*//r, document('foreign')->raw =~ s/Date: .*//r, 'another\'s: large or small');
+outcome_is(patched('ownlarge'), 413, 'too-costly', 'a large one, patched');
+is(patched($_)->raw =~ s/Date: .*//r, patched('missing')->raw =~ s/Date: .*//r, "$_ or missing, patched") for qw(foreign foreignlarge);
+is(every('GET', "Provenance/$_")->raw =~ s/Date: .*//r, every('GET', 'Provenance/missing')->raw =~ s/Date: .*//r, "Provenance/$_ or missing") for qw(foreign foreignlarge brokenonly);
+
+# D6: one target that is covered is enough, whatever becomes of the others
+is(every('GET', "Provenance/$_")->status, 200, "Provenance/$_") for qw(beside beyond);
+outcome_is(every('GET', 'Provenance/unreached'), 502, 'transient', 'a target that could not be asked for, and none that is covered');
 $up->clear;
 
 # what the operator's proxy_pass makes of the read is compared as well

@@ -36,6 +36,8 @@ struct base_arena_s {
     size_t handed_out;
     size_t limit;
     size_t cost;
+    void *table;
+    size_t table_size;
 };
 
 base_arena_t *base_arena_new(size_t limit)
@@ -151,6 +153,24 @@ void *base_arena_array(base_arena_t *arena, size_t count, size_t size)
         return NULL;
     }
     return base_arena_alloc(arena, count * size);
+}
+
+void *base_arena_table(base_arena_t *arena, size_t count, size_t size)
+{
+    void *table;
+
+    if (arena->table == NULL || size == 0 || count > arena->table_size / size) {
+        table = base_arena_scratch(arena, count, size);
+        if (table == NULL) {
+            return NULL;
+        }
+        arena->table = table;
+        arena->table_size = count * size;
+    }
+    UNPOISON(arena->table, arena->table_size);
+    POISON(arena->table, arena->table_size);
+    UNPOISON(arena->table, count * size);
+    return arena->table;
 }
 
 base_span_t base_arena_copy(base_arena_t *arena, base_span_t bytes)

@@ -29,6 +29,12 @@ void *base_arena_array(base_arena_t *arena, size_t count, size_t size);
 /* The same, but not zeroed: for large tables whose reader looks only at what it wrote. */
 void *base_arena_scratch(base_arena_t *arena, size_t count, size_t size);
 
+/*
+ * Scratch that all who ask share: for a table that is used up before anybody else asks. So that what is read one after the other, as the entries of
+ * a Bundle are, costs one table. NULL as above; the same memory until a larger one is asked for.
+ */
+void *base_arena_table(base_arena_t *arena, size_t count, size_t size);
+
 /* A copy of the bytes, followed by a NUL that the span does not count. {NULL, 0} on failure, and for an absent span. */
 base_span_t base_arena_copy(base_arena_t *arena, base_span_t bytes);
 

@@ -108,6 +108,8 @@
     X(BASE_PREREAD_REFUSED,        "preread_refused",        502, "processing", "", UPSTREAM, "The FHIR server did not let the stored resource be read.") \
     X(BASE_PREREAD_FAILED,         "preread_failed",         502, "processing", "", UPSTREAM, "The stored resource could not be read.") \
     X(BASE_PREREAD_TOO_MANY,       "preread_too_many",       413, "too-costly", "", CLIENT, "The request asks for too many stored resources to be looked at.") \
+    X(BASE_PREREAD_TIMEOUT,        "preread_timeout",        504, "timeout",    "", UPSTREAM, "The FHIR server did not say in time what is stored.") \
+    X(BASE_STORED_TOO_LARGE,       "stored_too_large",       413, "too-costly", "", CLIENT, "What is stored is too large to be looked at before it is changed.") \
     X(BASE_UNVERSIONED,            "unversioned",            409, "conflict",   "", CLIENT, "The stored resource has no version, so the write cannot be checked safely.") \
     X(BASE_PRECONDITION,           "precondition",           412, "conflict",   "", CLIENT, "The stored resource is not the version that the request expects.") \
     X(BASE_CONFLICT,               "conflict",               409, "conflict",   "", CLIENT, "The stored resource changed meanwhile; try again.") \

@@ -523,7 +523,8 @@ ngx_http_smart_preread_outcome(ngx_http_smart_preread_t *pr, ngx_int_t rc)
             || u->headers_in.status_n < NGX_HTTP_SPECIAL_RESPONSE
             || rc != (ngx_int_t) u->headers_in.status_n)
         {
-            return BASE_UPSTREAM_UNAVAILABLE;
+            return rc == NGX_HTTP_GATEWAY_TIME_OUT ? BASE_PREREAD_TIMEOUT
+                                                   : BASE_UPSTREAM_UNAVAILABLE;
         }
 
         ngx_http_smart_preread_head(pr, u->headers_in.status_n);
@@ -569,7 +570,7 @@ ngx_http_smart_preread_timeout(ngx_event_t *ev)
     ngx_log_error(NGX_LOG_WARN, c->log, 0,
                   "smart: a stored resource could not be read in time");
 
-    pr->reason = BASE_UPSTREAM_UNAVAILABLE;
+    pr->reason = BASE_PREREAD_TIMEOUT;
 
     u = r->upstream;
 

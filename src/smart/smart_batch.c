@@ -59,7 +59,7 @@ static const fhir_lens_t *no_lens(void *ctx, const fhir_type_t *type)
 /* B2 26: what is neither says nothing about what to do with its entries. */
 static base_reason_t read_bundle(smart_batch_t *batch, const fhir_definitions_t *definitions)
 {
-    uint64_t *hashes = base_arena_scratch(batch->arena, HASHES_MAX, sizeof(*hashes));
+    uint64_t *hashes = base_arena_table(batch->arena, HASHES_MAX, sizeof(*hashes));
     base_reason_t reason;
 
     if (hashes == NULL) {
@@ -188,7 +188,7 @@ static base_reason_t patch_of(smart_batch_t *batch, base_span_t resource, base_s
 {
     static const fhir_walk_member_t members[] = {{"contentType", read_content_type},
                                                  {"data", read_data}};
-    uint64_t *hashes = base_arena_scratch(batch->arena, HASHES_MAX, sizeof(*hashes));
+    uint64_t *hashes = base_arena_table(batch->arena, HASHES_MAX, sizeof(*hashes));
     binary_t binary = {{NULL, 0}, {NULL, 0}};
     base_json_event_t event;
     fhir_walk_t walk;
@@ -464,7 +464,7 @@ static smart_step_t want_read(smart_batch_t *batch, const smart_read_t *read)
 static smart_step_t look(smart_batch_t *batch)
 {
     const smart_edits_t *edits = smart_judge_edits(&batch->judge);
-    smart_read_t read = {edits->path, {NULL, 0}};
+    smart_read_t read = {.path = edits->path, .into = &batch->stored};
 
     batch->watch = smart_cover_watch(&only_check(batch)->cover, 1, batch->arena);
     if (batch->watch == NULL ||
@@ -612,27 +612,6 @@ smart_step_t smart_batch_next(smart_batch_t *batch)
 const smart_read_t *smart_batch_read(const smart_batch_t *batch)
 {
     return &batch->read;
-}
-
-bool smart_batch_read_head(smart_batch_t *batch, const smart_read_head_t *head)
-{
-    return batch->looking ? smart_stored_head(&batch->stored, head)
-                          : smart_judge_read_head(&batch->judge, head);
-}
-
-bool smart_batch_read_feed(smart_batch_t *batch, base_span_t bytes)
-{
-    return batch->looking ? smart_stored_feed(&batch->stored, bytes)
-                          : smart_judge_read_feed(&batch->judge, bytes);
-}
-
-void smart_batch_read_end(smart_batch_t *batch, base_reason_t reason)
-{
-    if (batch->looking) {
-        smart_stored_end(&batch->stored, reason);
-    } else {
-        smart_judge_read_end(&batch->judge, reason);
-    }
 }
 
 const smart_batch_refusal_t *smart_batch_refusal(const smart_batch_t *batch)

@@ -26,9 +26,6 @@ smart_step_t smart_batch_next(smart_batch_t *batch);
 
 /* After WANT_READ, as of smart_judge. */
 const smart_read_t *smart_batch_read(const smart_batch_t *batch);
-bool smart_batch_read_head(smart_batch_t *batch, const smart_read_head_t *head);
-bool smart_batch_read_feed(smart_batch_t *batch, base_span_t bytes);
-void smart_batch_read_end(smart_batch_t *batch, base_reason_t reason);
 
 /* After SMART_REFUSE: why, by which rule, and which scope is missing. */
 typedef struct {

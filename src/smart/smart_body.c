@@ -200,7 +200,7 @@ static bool is_raw_binary(const fhir_request_t *request)
 /* One strict pass over all of it. `named`: the id must be the request's. */
 static base_reason_t judge_json(reader_t *r, bool named, base_arena_t *arena)
 {
-    uint64_t *hashes = base_arena_array(arena, MEMBERS_MAX, sizeof(*hashes));
+    uint64_t *hashes = base_arena_table(arena, MEMBERS_MAX, sizeof(*hashes));
     base_reason_t reason;
 
     if (hashes == NULL) {

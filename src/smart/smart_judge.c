@@ -185,9 +185,9 @@ static base_reason_t judge_none_exist(smart_judge_t *judge)
 {
     const fhir_type_t *type = judge->_request.type;
     base_span_t none = {NULL, 0}, text = judge->_message.fhir.if_none_exist;
+    fhir_query_t *query = &judge->_none_exist;
     smart_parameters_t parameters;
     smart_cover_t cover;
-    fhir_query_t query;
     base_reason_t reason;
 
     if (judge->_request.row->interaction != FHIR_CREATE_CONDITIONAL) {
@@ -195,12 +195,12 @@ static base_reason_t judge_none_exist(smart_judge_t *judge)
     }
     reason =
         fhir_query_parse(text.n > 0 && text.p[0] == '?' ? base_span_sub(text, 1, text.n) : text,
-                         none, judge->_arena, &query);
-    if (reason != BASE_OK || query.n == 0) {
+                         none, judge->_arena, query);
+    if (reason != BASE_OK || query->n == 0) {
         return reason != BASE_OK ? reason : BASE_QUERY_SYNTAX;
     }
     cover = smart_grants_cover(judge->_grants, SMART_S, type);
-    smart_parameters_judge(judge->_grants, judge->_policy, &query, SMART_ASK_CRITERIA, type, &cover,
+    smart_parameters_judge(judge->_grants, judge->_policy, query, SMART_ASK_CRITERIA, type, &cover,
                            &parameters);
     judge->_verdict.missing = parameters.missing;
     return parameters.reason;
@@ -288,7 +288,8 @@ static smart_step_t start_write(smart_judge_t *judge)
     judge->_writing = true;
     judge->_edits.came = judge->_request.path;
     smart_write_start(&judge->_write, judge->_arena, judge->_grants, judge->_policy,
-                      &judge->_request, judge->_body, judge->_limits.read_buffer);
+                      &judge->_request, &judge->_none_exist, judge->_body,
+                      judge->_limits.read_buffer);
     return next_of_write(judge);
 }
 
@@ -454,34 +455,18 @@ const smart_read_t *smart_judge_read(const smart_judge_t *judge)
 
 bool smart_judge_read_head(smart_judge_t *judge, const smart_read_head_t *head)
 {
-    if (judge->_batch != NULL) {
-        return smart_batch_read_head(judge->_batch, head);
-    }
-    if (judge->_looking) {
-        return smart_lookup_head(&judge->_lookup, head);
-    }
-    return judge->_writing && smart_write_head(&judge->_write, head);
+    return judge->_read.into != NULL && smart_stored_head(judge->_read.into, head);
 }
 
 bool smart_judge_read_feed(smart_judge_t *judge, base_span_t bytes)
 {
-    if (judge->_batch != NULL) {
-        return smart_batch_read_feed(judge->_batch, bytes);
-    }
-    if (judge->_looking) {
-        return smart_lookup_feed(&judge->_lookup, bytes);
-    }
-    return judge->_writing && smart_write_feed(&judge->_write, bytes);
+    return judge->_read.into != NULL && smart_stored_feed(judge->_read.into, bytes);
 }
 
 void smart_judge_read_end(smart_judge_t *judge, base_reason_t reason)
 {
-    if (judge->_batch != NULL) {
-        smart_batch_read_end(judge->_batch, reason);
-    } else if (judge->_looking) {
-        smart_lookup_end(&judge->_lookup, reason);
-    } else if (judge->_writing) {
-        smart_write_end(&judge->_write, reason);
+    if (judge->_read.into != NULL) {
+        smart_stored_end(judge->_read.into, reason);
     }
 }
 

@@ -82,6 +82,7 @@ typedef struct {
     base_span_t _body;
     base_span_t _form; /* as it is sent */
     smart_limits_t _limits;
+    fhir_query_t _none_exist; /* of a conditional create */
     smart_write_t _write;
     smart_lookup_t _lookup;
     struct smart_batch_s *_batch; /* NULL: none */

@@ -66,6 +66,7 @@ smart_step_t smart_lookup_ask(smart_lookup_t *lookup, unsigned stage, const fhir
     lookup->_watch = smart_cover_watch(cover, cover_n, lookup->_arena);
     lookup->read.path = fhir_request_path(lookup->_arena, type, id, versions ? "/_history" : "");
     lookup->read.query = versions ? BASE_SPAN("_count=2") : base_span_make(NULL, 0);
+    lookup->read.into = &lookup->_stored;
     if (lookup->_watch == NULL || lookup->read.path.p == NULL ||
         !smart_stored_start(&lookup->_stored, lookup->_arena, lookup->_policy->definitions,
                             smart_watch_lookup, (void *) lookup->_watch, versions ? NULL : type,
@@ -202,7 +203,7 @@ static bool newest_holds(smart_lookup_t *lookup, fhir_bundle_t *bundle, uint64_t
 
 static smart_step_t judge_deleted(smart_lookup_t *lookup)
 {
-    uint64_t *hashes = base_arena_scratch(lookup->_arena, SMART_LOOKUP_HASHES, sizeof(*hashes));
+    uint64_t *hashes = base_arena_table(lookup->_arena, SMART_LOOKUP_HASHES, sizeof(*hashes));
     fhir_bundle_t *bundle = base_arena_alloc(lookup->_arena, sizeof(*bundle));
 
     if (hashes == NULL || bundle == NULL) {
@@ -214,13 +215,17 @@ static smart_step_t judge_deleted(smart_lookup_t *lookup)
     return smart_lookup_refuse(lookup, BASE_NOT_FOUND, "D11");
 }
 
-/* Nothing may be concluded. Only that a server keeps no history of what it deleted is no failure (D11). */
+/*
+ * Nothing may be concluded. Only that a server keeps no history of what it deleted is no failure (D11), nor is one target of a Provenance, beside which
+ * there are others (D6).
+ */
 static bool has_failed(const smart_lookup_t *lookup)
 {
-    return lookup->_stored.state == SMART_STORED_READING ||
-           (lookup->_stored.state == SMART_STORED_FAILED &&
-            (lookup->_stage != SMART_LOOKUP_DELETED ||
-             lookup->_stored.reason != BASE_PREREAD_FAILED));
+    if (lookup->_stored.state != SMART_STORED_FAILED || lookup->_stage == SMART_LOOKUP_READ) {
+        return lookup->_stored.state == SMART_STORED_READING ||
+               lookup->_stored.state == SMART_STORED_FAILED;
+    }
+    return lookup->_stage == SMART_LOOKUP_DELETED && lookup->_stored.reason != BASE_PREREAD_FAILED;
 }
 
 smart_step_t smart_lookup_next(smart_lookup_t *lookup)
@@ -245,19 +250,4 @@ smart_step_t smart_lookup_next(smart_lookup_t *lookup)
     default:
         return smart_lookup_about_read(lookup);
     }
-}
-
-bool smart_lookup_head(smart_lookup_t *lookup, const smart_read_head_t *head)
-{
-    return smart_stored_head(&lookup->_stored, head);
-}
-
-bool smart_lookup_feed(smart_lookup_t *lookup, base_span_t bytes)
-{
-    return smart_stored_feed(&lookup->_stored, bytes);
-}
-
-void smart_lookup_end(smart_lookup_t *lookup, base_reason_t reason)
-{
-    smart_stored_end(&lookup->_stored, reason);
 }

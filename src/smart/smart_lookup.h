@@ -53,7 +53,8 @@ typedef struct {
     base_span_t *_about; /* targets of the Provenance that was read */
     size_t _about_n;
     size_t _about_at;
-    base_span_t _about_id; /* of the one being read */
+    base_span_t _about_id;       /* of the one being read */
+    base_reason_t _about_failed; /* one that could not be read, while others may cover (D6) */
     unsigned _stage;
     smart_step_t _step;
 } smart_lookup_t;
@@ -75,10 +76,5 @@ smart_step_t smart_lookup_next(smart_lookup_t *lookup);
  */
 base_reason_t smart_lookup_apply(const smart_lookup_t *lookup, fhir_request_t *request,
                                  fhir_origin_t origin, smart_verdict_t *verdict);
-
-/* What came back: as smart_stored_head, _feed and _end. */
-bool smart_lookup_head(smart_lookup_t *lookup, const smart_read_head_t *head);
-bool smart_lookup_feed(smart_lookup_t *lookup, base_span_t bytes);
-void smart_lookup_end(smart_lookup_t *lookup, base_reason_t reason);
 
 #endif

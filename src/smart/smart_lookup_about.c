@@ -13,6 +13,12 @@ static smart_step_t covered(smart_lookup_t *lookup)
     return smart_lookup_covered(lookup);
 }
 
+/* The server said that it will not show the target: that one does not help. Any other failure may be over soon. */
+static bool is_answer(base_reason_t reason)
+{
+    return reason == BASE_PREREAD_FAILED;
+}
+
 static smart_step_t next(smart_lookup_t *lookup)
 {
     smart_target_t target;
@@ -31,7 +37,9 @@ static smart_step_t next(smart_lookup_t *lookup)
             break;
         }
     }
-    return smart_lookup_uncovered(lookup);
+    return lookup->_about_failed == BASE_OK
+               ? smart_lookup_uncovered(lookup)
+               : smart_lookup_refuse(lookup, lookup->_about_failed, "D6");
 }
 
 smart_step_t smart_lookup_about(smart_lookup_t *lookup)
@@ -64,6 +72,9 @@ smart_step_t smart_lookup_about_read(smart_lookup_t *lookup)
     if (lookup->_stored.state == SMART_STORED_FOUND &&
         smart_lookup_holds(lookup, &lookup->_stored.facts, lookup->_about_id)) {
         return covered(lookup);
+    }
+    if (lookup->_stored.state == SMART_STORED_FAILED && !is_answer(lookup->_stored.reason)) {
+        lookup->_about_failed = lookup->_stored.reason;
     }
     return next(lookup);
 }

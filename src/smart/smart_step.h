@@ -7,6 +7,8 @@
 
 #include "base/base_span.h"
 
+struct smart_stored_s;
+
 typedef enum {
     SMART_REFUSE,
     SMART_SEND,
@@ -17,8 +19,9 @@ typedef enum {
 
 /* What is to be read before more can be said, by GET below the base. */
 typedef struct {
-    base_span_t path;  /* "/Observation/1" */
-    base_span_t query; /* without '?'; absent: none */
+    base_span_t path;            /* "/Observation/1" */
+    base_span_t query;           /* without '?'; absent: none */
+    struct smart_stored_s *into; /* what takes the answer */
 } smart_read_t;
 
 #endif

@@ -30,6 +30,7 @@ bool smart_stored_start(smart_stored_t *stored, base_arena_t *arena,
     stored->reason = BASE_OK;
     memset(&stored->facts, 0, sizeof(stored->facts));
     stored->version = stored->body = base_span_make(NULL, 0);
+    stored->too_large = false;
     stored->_arena = arena;
     stored->_definitions = definitions;
     stored->_lookup = lookup;
@@ -67,6 +68,9 @@ bool smart_stored_head(smart_stored_t *stored, const smart_read_head_t *head)
 {
     base_span_t none = {NULL, 0};
 
+    if (stored->state != SMART_STORED_READING) {
+        return false;
+    }
     if (head->status == 404 || head->status == 410) {
         stored->state = head->status == 404 ? SMART_STORED_MISSING : SMART_STORED_GONE;
         return false;
@@ -96,8 +100,9 @@ static bool keep(smart_stored_t *stored, base_span_t bytes)
     size_t size = stored->_kept_size < KEPT_MIN ? KEPT_MIN : stored->_kept_size;
     unsigned char *grown;
 
-    if (bytes.n > stored->_kept_max - stored->_n) {
-        return fail(stored, BASE_ANSWER_TOO_LARGE);
+    if (stored->too_large || bytes.n > stored->_kept_max - stored->_n) {
+        stored->too_large = true;
+        return true;
     }
     while (size < stored->_n + bytes.n) {
         size *= 2;
@@ -172,7 +177,7 @@ void smart_stored_end(smart_stored_t *stored, base_reason_t reason)
         (void) fail(stored, reason);
         return;
     }
-    if (stored->_kept_max > 0) {
+    if (stored->_kept_max > 0 && !stored->too_large) {
         stored->body = base_span_make(stored->_kept, stored->_n);
     }
     stored->state = SMART_STORED_FOUND;

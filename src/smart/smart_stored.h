@@ -25,13 +25,14 @@ typedef struct {
 } smart_read_head_t;
 
 /* Members that begin with an underscore are its own. */
-typedef struct {
+typedef struct smart_stored_s {
     smart_stored_state_t state;
     base_reason_t reason; /* FAILED */
     fhir_facts_t facts;   /* FOUND: by the lens of the lookup */
     base_span_t
         version;      /* FOUND: as If-Match says it, by ETag, else meta.versionId; absent: none */
     base_span_t body; /* FOUND and kept: all of it */
+    bool too_large;   /* FOUND, and to be kept, but larger than that: absent `body` */
     base_arena_t *_arena;
     const fhir_definitions_t *_definitions;
     fhir_lens_lookup_pt _lookup;
@@ -56,7 +57,8 @@ bool smart_stored_start(smart_stored_t *stored, base_arena_t *arena,
 
 /*
  * The head; the bytes, cut anywhere. False: no more is needed. A status of 401 or 403 is BASE_PREREAD_REFUSED (F10: our fault, not the client's), any other
- * than 2xx, 404 and 410 BASE_PREREAD_FAILED, as is what is not plain JSON or broken; larger than keep_max: BASE_ANSWER_TOO_LARGE.
+ * than 2xx, 404 and 410 BASE_PREREAD_FAILED,
+ * as is what is not plain JSON or broken. What is larger than keep_max is read to its end all the same: whose it is says whether that may show.
  */
 bool smart_stored_head(smart_stored_t *stored, const smart_read_head_t *head);
 bool smart_stored_feed(smart_stored_t *stored, base_span_t bytes);

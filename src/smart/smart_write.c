@@ -34,14 +34,15 @@ const smart_write_kind_t *smart_write_kind(fhir_interaction_t interaction)
 }
 
 void smart_write_start(smart_write_t *write, base_arena_t *arena, const smart_grants_t *grants,
-                       const smart_policy_t *policy, fhir_request_t *request, base_span_t body,
-                       size_t keep_max)
+                       const smart_policy_t *policy, fhir_request_t *request,
+                       fhir_query_t *none_exist, base_span_t body, size_t keep_max)
 {
     memset(write, 0, sizeof(*write));
     write->_arena = arena;
     write->_grants = grants;
     write->_policy = policy;
     write->_request = request;
+    write->_none_exist = none_exist;
     write->_kind = smart_write_kind(request->row->interaction);
     write->_body = body;
     write->_keep_max = keep_max;
@@ -92,6 +93,7 @@ smart_step_t smart_write_ask(smart_write_t *write, unsigned stage, smart_read_t 
     }
     write->_stage = stage;
     write->read = read;
+    write->read.into = &write->_stored;
     write->reads++;
     return SMART_WANT_READ;
 }
@@ -99,7 +101,7 @@ smart_step_t smart_write_ask(smart_write_t *write, unsigned stage, smart_read_t 
 base_reason_t smart_write_facts(const smart_write_t *write, base_span_t resource,
                                 fhir_lens_lookup_pt lookup, void *ctx, fhir_facts_t *facts)
 {
-    uint64_t *hashes = base_arena_scratch(write->_arena, SMART_WRITE_HASHES, sizeof(*hashes));
+    uint64_t *hashes = base_arena_table(write->_arena, SMART_WRITE_HASHES, sizeof(*hashes));
 
     return hashes == NULL ? BASE_NO_MEMORY
                           : fhir_resource_read(resource, write->_policy->definitions, lookup, ctx,
@@ -139,7 +141,7 @@ static bool has_link(const fhir_links_t *links, base_span_t text)
 
 static base_reason_t links_of(const smart_write_t *write, base_span_t resource, fhir_links_t *links)
 {
-    uint64_t *hashes = base_arena_scratch(write->_arena, SMART_WRITE_HASHES, sizeof(*hashes));
+    uint64_t *hashes = base_arena_table(write->_arena, SMART_WRITE_HASHES, sizeof(*hashes));
 
     memset(links, 0, sizeof(*links));
     if (hashes == NULL) {
@@ -205,7 +207,7 @@ static bool must_keep(const smart_write_t *write)
 
 smart_step_t smart_write_ask_instance(smart_write_t *write)
 {
-    smart_read_t read = {write->_request->path, {NULL, 0}};
+    smart_read_t read = {.path = write->_request->path};
 
     return smart_write_ask(write, SMART_WRITE_READ, read, smart_image_lookup, write->_image,
                            write->_request->type, must_keep(write));
@@ -430,6 +432,9 @@ static smart_step_t found(smart_write_t *write)
     if (before == 0) {
         return foreign(write);
     }
+    if (write->_stored.too_large) {
+        return smart_write_refuse(write, BASE_STORED_TOO_LARGE, "D10");
+    }
     if (write->_unfound || (write->_request->conditional && !smart_write_still_found(write))) {
         return smart_write_refuse(write, BASE_CONFLICT, "L13");
     }
@@ -454,11 +459,7 @@ static smart_step_t read_instance(smart_write_t *write)
         return write->_hit.n > 0 ? smart_write_refuse(write, BASE_CONFLICT, "L13")
                                  : smart_write_create(write);
     default:
-        return smart_write_refuse(write,
-                                  write->_stored.reason == BASE_ANSWER_TOO_LARGE
-                                      ? BASE_BODY_TOO_LARGE
-                                      : write->_stored.reason,
-                                  "D10");
+        return smart_write_refuse(write, write->_stored.reason, "D10");
     }
 }
 
@@ -478,27 +479,4 @@ smart_step_t smart_write_next(smart_write_t *write)
         return SMART_WANT_READ;
     }
     return stages[write->_stage](write);
-}
-
-static bool is_reading(const smart_write_t *write)
-{
-    return write->_stage != SMART_WRITE_DONE && write->reads > 0 &&
-           write->_stored.state == SMART_STORED_READING;
-}
-
-bool smart_write_head(smart_write_t *write, const smart_read_head_t *head)
-{
-    return is_reading(write) && smart_stored_head(&write->_stored, head);
-}
-
-bool smart_write_feed(smart_write_t *write, base_span_t bytes)
-{
-    return is_reading(write) && smart_stored_feed(&write->_stored, bytes);
-}
-
-void smart_write_end(smart_write_t *write, base_reason_t reason)
-{
-    if (is_reading(write)) {
-        smart_stored_end(&write->_stored, reason);
-    }
 }

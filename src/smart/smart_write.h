@@ -44,6 +44,7 @@ typedef struct {
     const smart_grants_t *_grants;
     const smart_policy_t *_policy;
     fhir_request_t *_request;
+    fhir_query_t *_none_exist;
     const smart_write_kind_t *_kind;
     base_span_t _body;
     size_t _keep_max;
@@ -67,19 +68,14 @@ typedef struct {
 
 /*
  * Begins. The request is a write whose cover is not true, or that selects by a search whose cover is not; everything must outlive the machine.
- * Criteria that are narrowed or resolved change the request. `body`: of the write, judged by smart_body_judge before. `keep_max`: bytes of a
+ * Criteria that are narrowed or resolved change the request. `none_exist`: the criteria of a conditional create, parsed and judged. `body`: of the write, judged by smart_body_judge before. `keep_max`: bytes of a
  * stored resource, or of the answer to a search, that may be kept.
  */
 void smart_write_start(smart_write_t *write, base_arena_t *arena, const smart_grants_t *grants,
-                       const smart_policy_t *policy, fhir_request_t *request, base_span_t body,
-                       size_t keep_max);
+                       const smart_policy_t *policy, fhir_request_t *request,
+                       fhir_query_t *none_exist, base_span_t body, size_t keep_max);
 
 /* SMART_WANT_READ, SMART_SEND or SMART_REFUSE; the latter two are final. */
 smart_step_t smart_write_next(smart_write_t *write);
-
-/* What came back: as smart_stored_head, _feed and _end. */
-bool smart_write_head(smart_write_t *write, const smart_read_head_t *head);
-bool smart_write_feed(smart_write_t *write, base_span_t bytes);
-void smart_write_end(smart_write_t *write, base_reason_t reason);
 
 #endif

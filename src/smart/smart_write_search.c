@@ -25,29 +25,23 @@ static base_reason_t narrow(smart_write_t *write, fhir_query_t *query)
 
 base_reason_t smart_write_narrow_none_exist(smart_write_t *write)
 {
-    base_span_t none = {NULL, 0}, text = write->_request->message.if_none_exist;
-    fhir_query_t query;
     base_reason_t reason;
 
     if (smart_cover_is_true(&write->_search)) {
         return BASE_OK;
     }
-    text = text.n > 0 && text.p[0] == '?' ? base_span_sub(text, 1, text.n) : text;
-    reason = fhir_query_parse(text, none, write->_arena, &query);
-    if (reason == BASE_OK) {
-        reason = narrow(write, &query);
-    }
+    reason = narrow(write, write->_none_exist);
     if (reason == BASE_OK && !write->_narrowing.sound) {
         reason = BASE_NOT_NARROWABLE;
     }
-    return reason == BASE_OK
-               ? fhir_query_write(&query, FHIR_FROM_URL, write->_arena, &write->none_exist)
-               : reason;
+    return reason == BASE_OK ? fhir_query_write(write->_none_exist, FHIR_FROM_URL, write->_arena,
+                                                &write->none_exist)
+                             : reason;
 }
 
 smart_step_t smart_write_search(smart_write_t *write)
 {
-    smart_read_t read = {write->_request->path, {NULL, 0}};
+    smart_read_t read = {.path = write->_request->path};
     base_reason_t reason = narrow(write, &write->_request->query);
 
     if (reason == BASE_OK) {
@@ -88,7 +82,7 @@ static void note_entry(hits_t *hits, const fhir_item_place_t *item)
 
 static base_reason_t read_hits(smart_write_t *write, hits_t *hits)
 {
-    uint64_t *hashes = base_arena_scratch(write->_arena, SMART_WRITE_HASHES, sizeof(*hashes));
+    uint64_t *hashes = base_arena_table(write->_arena, SMART_WRITE_HASHES, sizeof(*hashes));
     fhir_bundle_t *bundle = base_arena_alloc(write->_arena, sizeof(*bundle));
     base_span_t in = write->_stored.body;
     fhir_bundle_event_t event;
@@ -175,11 +169,10 @@ smart_step_t smart_write_searched(smart_write_t *write)
                                                                          : BASE_PREREAD_FAILED;
 
     if (reason == BASE_OK) {
-        reason = read_hits(write, &hits);
+        reason = write->_stored.too_large ? BASE_STORED_TOO_LARGE : read_hits(write, &hits);
     }
     if (reason != BASE_OK) {
-        return smart_write_refuse(
-            write, reason == BASE_ANSWER_TOO_LARGE ? BASE_BODY_TOO_LARGE : reason, "L13");
+        return smart_write_refuse(write, reason, "L13");
     }
     if (hits.n > 1) {
         return smart_write_refuse(write, BASE_MULTIPLE_MATCHES, "L13");

@@ -21,8 +21,8 @@ static bool is_own_patient(const smart_write_t *write, const smart_target_t *tar
 
 static smart_step_t ask_target(smart_write_t *write, const smart_target_t *target)
 {
-    smart_read_t read = {fhir_request_path(write->_arena, target->type, target->reference.id, ""),
-                         {NULL, 0}};
+    smart_read_t read = {
+        .path = fhir_request_path(write->_arena, target->type, target->reference.id, "")};
 
     write->_watch = smart_cover_watch(target->cover, 2, write->_arena);
     if (read.path.p == NULL || write->_watch == NULL) {

@@ -103,9 +103,28 @@ static void test_cost(void)
     base_arena_free(arena);
 }
 
+/* One table for all who ask one after the other; a larger one only when there must be. */
+static void test_table(void)
+{
+    base_arena_t *arena = base_arena_new(4096);
+    unsigned char *table = base_arena_table(arena, 256, 8);
+
+    memset(table, 1, 2048);
+    for (int i = 0; i < 50; i++) {
+        ok(base_arena_table(arena, 2048, 1) == table, "the same again");
+    }
+    ok(base_arena_table(arena, 4, 8) == table, "a smaller one lies in it");
+    ok(base_arena_table(arena, 256, 8) == table, "which is not the smaller for it");
+    ok(base_arena_table(arena, 4096, 1) == NULL, "a larger one has no room");
+    ok(base_arena_table(arena, SIZE_MAX, 2) == NULL, "nor one that no size says");
+    ok(base_arena_table(arena, 256, 8) == table, "and the old one is still there");
+    base_arena_free(arena);
+}
+
 int main(void)
 {
     UNIT_BEGIN();
+    test_table();
     test_memory();
     test_limit();
     test_array();

@@ -328,6 +328,30 @@ static void test_bounds(void)
     }
 }
 
+/* Entries are judged one after the other: what one needs for it, the next needs again. */
+static void test_memory(void)
+{
+    static char body[1 << 17];
+    size_t at = 0, i;
+    stage_t s;
+
+    at += (size_t) snprintf(body, sizeof(body),
+                            "{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[");
+    for (i = 0; i < 500; i++) {
+        at += (size_t) snprintf(
+            body + at, sizeof(body) - at, "%s%s", i == 0 ? "" : ",",
+            WRITE("POST", "DocumentReference",
+                  "{\"resourceType\":\"DocumentReference\",\"subject\":{\"reference\":"
+                  "\"Patient/p1\"}}"));
+    }
+    (void) snprintf(body + at, sizeof(body) - at, "]}");
+    open_stage(&s, "patient/DocumentReference.c");
+    (void) post(&s, body);
+    is_str(stage_reason(&s), "ok", "500 documents in %zu bytes", base_arena_size(s.arena));
+    ok(base_arena_size(s.arena) < (size_t) 8 << 20, "which is not much");
+    stage_close(&s);
+}
+
 static void test_minimal(void)
 {
     stage_t s;
@@ -353,6 +377,7 @@ int main(void)
     test_sorted();
     test_policy();
     test_bounds();
+    test_memory();
     test_minimal();
     UNIT_END();
 }

@@ -45,7 +45,7 @@ typedef struct {
 static inline void stage_open(stage_t *s)
 {
     memset(s, 0, sizeof(*s));
-    s->arena = base_arena_new(1u << 22);
+    s->arena = base_arena_new(1u << 23);
     smart_policy_default(&s->policy);
     smart_claim_map_default(&s->map);
     s->urls[0] = BASE_SPAN(STAGE_URL);
