@@ -117,7 +117,7 @@ for my $auth (sort keys %auth) {
     my %status = (launch => 200, mapped => 200, 'wrong-iss' => 401, 'wrong-aud' => 401, 'right-aud' => 200, expired => 401, 'no-exp' => 401, refresh => 401,
         bound => 401, 'no-scope' => 403, html => 503, twice => 503, string => 503, error => 503, unauthorized => 503, redirect => 503, empty => 503, dropped => 503);
 
-    is(ask($nginx, $_)->status, $status{$_}, "answer: $_") for sort keys %status;
+    is(ask($nginx, $_)->status, $status{$_}, "answer: $_ (J g10_token_introspection, smart_token_introspection_response)") for sort keys %status;
     $up->clear;
     is(ask($nginx, 'launch', '/r4/Patient/p1')->status, 200, 'launch context: own patient');
     my ($sent) = $up->wait_requests(1);
@@ -145,12 +145,12 @@ for my $auth (sort keys %auth) {
     is($nginx->get('/open')->status, 204, 'others do not wait');
     is(join(' ', map { $_->read(method => 'GET')->status } @clients), join(' ', (200) x 40), 'all who waited for one token');
     is(scalar(calls($issuer)), 1, 'by one call');
-    is(ask($nginx, 'a')->status, 200, 'again') for 1 .. 6;
+    is(ask($nginx, 'a', '/r4/Patient/p1')->status, 200, 'again') for 1 .. 6;
     is(scalar(calls($issuer)), 1, 'asks nobody');
     $said{a} = { active => JSON::PP::false };
     says($issuer, \%said);
     my $began = time;
-    ok(wait_until(sub { ask($nginx, 'a')->status == 401 }, 6), 'revoked: refused');
+    ok(wait_until(sub { ask($nginx, 'a', '/r4/Patient/p1')->status == 401 }, 6), 'revoked: refused (J g10_token_revocation)');
     cmp_ok(time - $began, '<', 2.5, 'within the cache time');
 }
 

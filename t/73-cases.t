@@ -1,8 +1,8 @@
 # The decision table's cases through a real nginx: what the client gets, and what the FHIR server received (t/cases/decide.jsonl, whose manual is
 # t/unit/smart_decide_test.c), and cases that only nginx can show (t/cases/nginx.jsonl).
 #
-# Those of nginx.jsonl have, besides: "location", directives of the location; "context", headers as the FHIR server receives them, null for none;
-# %TOKEN% in them is the token.
+# Those of nginx.jsonl have, besides: "location", directives of the location; "context", headers as the FHIR server receives them, null for none
+# (%TOKEN% in them is the token); "location" of an answer, and "kept": headers as the client receives them.
 #
 # All cases are played but those that no server could be asked (see left_out). SMART_CASE=text plays those whose name or request holds the text, and shows what was received.
 
@@ -105,7 +105,7 @@ sub told {
     my $body = $plain ? bytes($what) : defined $what->{body} ? bytes($what->{body}) : '';
 
     return { status => $plain ? 200 : $what->{status} || 200, body => $body,
-        headers => [ $what->{etag} ? (ETag => $what->{etag}) : (), 'Content-Type' => !$plain && $what->{type} || 'application/fhir+json' ] };
+        headers => [ $what->{etag} ? (ETag => $what->{etag}) : (), $what->{location} ? (Location => $what->{location}) : (), 'Content-Type' => !$plain && $what->{type} || 'application/fhir+json' ] };
 }
 
 # Whether it is a read before judging; @before: what was received before it.
@@ -222,7 +222,9 @@ sub shown_as {
     my ($case, $answer) = @_;
     my $said = $case->{answer} ? told($case->{answer})->{status} : 200;
     my @wrong = differs('status', $answer->status, $case->{shown} // $said);
+    my $kept = $case->{kept} || {};
 
+    push @wrong, differs($_, scalar $answer->header($_), $kept->{$_}) for sort keys %$kept;
     return @wrong if !exists $case->{shows} || @wrong || $answer->status >= 400;
     return differs('shows', $answer->body, $case->{shows} // '') if !ref $case->{shows};
     return same_json($answer->body, $case->{shows}) ? () : 'shows: ' . $answer->body;
