@@ -52,6 +52,7 @@ static void note_parameters(decision_t *d, smart_check_t *check,
     check->includes = parameters->includes;
     check->included = parameters->included;
     check->counts = parameters->counts;
+    check->page = parameters->page;
     if (parameters->dropped) {
         d->verdict->obligations |= SMART_FILTER;
     }

@@ -109,7 +109,8 @@ static base_reason_t say_types(smart_judge_t *judge, smart_check_t *check)
     item->name = BASE_SPAN("_type");
     item->value = base_span_make(text, n);
     /* Confined grants cover only a part of each type. */
-    check->narrowing = (smart_narrowing_t){item, 1, !smart_grants_are_confined(check->grants)};
+    check->narrowing =
+        (smart_narrowing_t){item, 1, !smart_grants_are_confined(check->grants) && !check->page};
     return BASE_OK;
 }
 
@@ -163,6 +164,8 @@ static base_reason_t narrow(smart_judge_t *judge)
     if (!smart_narrowing_make(&check->cover, judge->_arena, &check->narrowing)) {
         return BASE_NO_MEMORY;
     }
+    /* L20: which page it is says the server's parameter alone; what is appended may go by unheard, and be told in link[self] all the same. */
+    check->narrowing.sound = check->narrowing.sound && !check->page;
     if (check->counts && !check->narrowing.sound) {
         return BASE_NOT_NARROWABLE;
     }

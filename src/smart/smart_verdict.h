@@ -76,6 +76,7 @@ typedef struct {
     fhir_type_set_t included;    /* types that an _include names: r suffices for them (L3) */
     smart_narrowing_t narrowing; /* SEARCHSET: what was appended, or said already */
     bool counts; /* SEARCHSET: a count was asked for, and it must be a true one (C13, L6) */
+    bool page;   /* SEARCHSET: of a page, whose total is not told (L20) */
     base_span_t if_none_match; /* INSTANCE: the client's, answered at the edge (D9); absent: none */
     base_span_t if_modified_since; /* likewise */
     bool
