@@ -326,13 +326,14 @@ ngx_int_t ngx_http_smart_next_body(ngx_http_request_t *r, ngx_chain_t *in);
 ngx_int_t ngx_http_smart_add_variables(ngx_conf_t *cf);
 
 /*
- * log: one line for a denial, or for an answer that ends before its end; what
- * the operator's configuration did. `what` is a constant
+ * log: one line for a denial, for an answer that ends before its end, for one
+ * that is held in a file; what the operator's configuration did. `what` is a constant
  */
 void ngx_http_smart_log_denial(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_reason_t reason);
 void ngx_http_smart_log_cut(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_reason_t reason);
+void ngx_http_smart_log_spill(ngx_http_request_t *r);
 void ngx_http_smart_log_fault(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     const char *what);
 

@@ -161,7 +161,7 @@ ngx_http_smart_held_spill(ngx_http_smart_held_t *held, u_char *p, size_t n)
 }
 
 
-/* Its name is gone before there is anything in it. */
+/* Its name is gone before there is anything in it: nginx sees to that. */
 
 static ngx_int_t
 ngx_http_smart_held_open(ngx_http_smart_held_t *held)
@@ -190,14 +190,7 @@ ngx_http_smart_held_open(ngx_http_smart_held_t *held)
         return NGX_ERROR;
     }
 
-    if (ngx_delete_file(tf->file.name.data) == NGX_FILE_ERROR) {
-        ngx_log_error(NGX_LOG_CRIT, r->connection->log, ngx_errno,
-                      ngx_delete_file_n " \"%s\" failed", tf->file.name.data);
-    }
-
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "smart: what must be judged at once goes into a temporary "
-                  "file");
+    ngx_http_smart_log_spill(r);
 
     held->file = tf;
 

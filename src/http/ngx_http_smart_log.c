@@ -106,6 +106,25 @@ ngx_http_smart_log_cut(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 
 
 void
+ngx_http_smart_log_spill(ngx_http_request_t *r)
+{
+    ngx_log_t           *log;
+    ngx_log_handler_pt   handler;
+
+    log = r->connection->log;
+    handler = log->handler;
+    log->handler = NULL;
+
+    ngx_log_error(NGX_LOG_INFO, log, 0,
+                  "smart: what waits to be judged is buffered to a temporary "
+                  "file (smart_response_buffer), client: %V",
+                  &r->connection->addr_text);
+
+    log->handler = handler;
+}
+
+
+void
 ngx_http_smart_log_fault(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     const char *what)
 {

@@ -160,9 +160,9 @@ ngx_http_smart_begin(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
         return ngx_http_next_header_filter(r);
     }
 
-    /* auth_request wants the status alone, but it takes the body to know it */
+    /* HEAD and auth_request want no body, but it takes one to know the status */
 
-    if (r->header_only) {
+    if (r->header_only || r->method == NGX_HTTP_HEAD) {
         ctx->header_only = 1;
         r->header_only = 0;
     }

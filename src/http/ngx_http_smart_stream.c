@@ -591,6 +591,28 @@ ngx_http_smart_stream_append(ngx_http_smart_stream_t *st, ngx_buf_t *b)
 
 
 /*
+ * True while nginx would not send it either: until then another answer can
+ * take its place.
+ */
+
+static ngx_uint_t
+ngx_http_smart_stream_is_little(ngx_http_smart_stream_t *st)
+{
+    off_t                      n;
+    ngx_chain_t               *cl;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(st->request, ngx_http_core_module);
+
+    for (n = 0, cl = st->out; cl; cl = cl->next) {
+        n += ngx_buf_size(cl->buf);
+    }
+
+    return n < (off_t) ngx_max(clcf->postpone_output, 1);
+}
+
+
+/*
  * What was let through goes to the filters behind ours, the head first. Without
  * anything to send, they get a call all the same: they may have some left.
  */
@@ -606,7 +628,9 @@ ngx_http_smart_stream_push(ngx_http_smart_stream_t *st, ngx_uint_t flush)
 
     if (!st->head_sent) {
 
-        if (st->out == NULL) {
+        if (st->out == NULL
+            || (!flush && ngx_http_smart_stream_is_little(st)))
+        {
             return NGX_OK;
         }
 
@@ -655,7 +679,9 @@ ngx_http_smart_stream_finish(ngx_http_smart_stream_t *st)
         st->head_sent = 1;
         r->header_only |= ctx->header_only;
 
-        rc = ngx_http_smart_response_head(r, ctx, st->shown);
+        rc = ngx_http_smart_response_head(r, ctx,
+                                          ctx->header_only && !ctx->review.whole
+                                          ? -1 : st->shown);
 
         if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
             return rc;

@@ -65,6 +65,7 @@ typedef struct {
         narrowing_ignored; /* a match was taken out that the narrowing excludes: the upstream ignores the parameter (L6) */
     bool
         bodiless; /* after smart_review_end, of a write: the body goes, and what describes it; status and other headers stay (B4, L15) */
+    bool whole;   /* it passes as it came, or not at all: of HEAD, Content-Length is GET's (L12) */
     bool
         mismatched; /* a batch's answer has more or fewer entries than were sent: writes may be committed (L15) */
     uint64_t removed; /* entries taken out so far */

@@ -181,6 +181,11 @@ static void note_checks(smart_review_state_t *state)
     state->home = smart_review_is_batch(state) ? 1 : 0;
 }
 
+static bool is_whole(const smart_review_t *review)
+{
+    return all_are(review, SMART_CHECK_INSTANCE) || all_are(review, SMART_CHECK_WRITTEN);
+}
+
 static smart_review_step_t start_stream(smart_review_t *review, bool bodiless)
 {
     smart_review_state_t *state = base_arena_scratch(review->_arena, 1, sizeof(*state));
@@ -193,6 +198,7 @@ static smart_review_step_t start_stream(smart_review_t *review, bool bodiless)
     memset(state, 0, offsetof(smart_review_state_t, bundle));
     state->review = review;
     state->bodiless = review->bodiless = bodiless;
+    review->whole = review->_outcome_only || is_whole(review);
     state->plain_public_url = is_plain(review->_head.bases.public_url);
     base_cut_init(&state->cut, review->_arena, EDITS_MAX);
     state->hashes = base_arena_scratch(review->_arena, SMART_REVIEW_HASHES, sizeof(uint64_t));
@@ -247,11 +253,6 @@ static base_reason_t unreadable(const smart_review_t *review)
         return BASE_ANSWER_NOT_JSON;
     }
     return BASE_OK;
-}
-
-static bool is_whole(const smart_review_t *review)
-{
-    return all_are(review, SMART_CHECK_INSTANCE) || all_are(review, SMART_CHECK_WRITTEN);
 }
 
 static smart_review_step_t start_check(smart_review_t *review)
