@@ -54,6 +54,7 @@ my $nginx = nginx(vars => { UPSTREAM => $up->port, ISSUER => $issuer->uri }, con
         location /spilled    { smart hospital; client_body_buffer_size 16; client_body_in_file_only off; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
         location /file       { smart hospital; client_body_in_file_only clean; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
         location /unbuffered { smart hospital; proxy_request_buffering off; proxy_buffering off; proxy_http_version 1.1; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
+        location /named      { smart hospital; proxy_set_header X-Intermediary gateway; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
         location /small      { smart hospital; smart_body_buffer 20; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
     }
 EOC
@@ -147,6 +148,20 @@ $r = $nginx->post('/r4/Observation/_search', bearer => $token, headers => \@form
 is($r->status, 200, 'chunked');
 is($up->last->body, 'code=own&patient=p1', 'narrowed');
 is(join(',', $up->last->header_all('Content-Length'), $up->last->header_all('Transfer-Encoding')), '19', 'with a length');
+$up->clear;
+
+# B15: who changed a request says so, and nobody else does
+sub intermediary { my ($query, $bearer, @more) = @_; $nginx->get("/r4/Observation?$query", bearer => $bearer, headers => \@more); my $got = join '|', $up->last->header_all('X-Intermediary'); $up->clear; return $got }
+is(intermediary('code=own', $token), 'fhir.example.org', 'narrowed: by the public base');
+is(intermediary('code=own&patient=p1', $token), '', 'not changed');
+is(intermediary('code=own', $system), '', 'not changed either');
+is(intermediary('code=own', $system, 'X-Intermediary' => 'proxy.example.net'), 'proxy.example.net', 'one on the way to us');
+is(intermediary('code=own', $token, 'X-Intermediary' => 'proxy.example.net'), 'proxy.example.net, fhir.example.org', 'and we behind it');
+is(intermediary('code=own', $token, 'x_intermediary' => 'other', 'X-INTERMEDIARY' => 'a', 'X-Intermediary' => 'b'), 'a, b, fhir.example.org', 'in several lines');
+search('POST', '/r4', 'code=own', $token);
+is($up->last->header('X-Intermediary'), 'fhir.example.org', 'a form');
+is($nginx->get('/named/Observation?code=own', bearer => $token)->status, 200, 'proxy_set_header wins');
+is(join('|', $up->last->header_all('X-Intermediary')), 'gateway', 'and no second line');
 $up->clear;
 
 # content types, sizes, bodies where none belong

@@ -143,6 +143,7 @@ typedef struct {
     ngx_str_t                   name;
     u_char                     *folded;      /* name.len bytes */
     ngx_str_t                   value;       /* data NULL: must not be there */
+    ngx_uint_t                  yields;      /* to a proxy_set_header */
 } ngx_http_smart_header_t;
 
 

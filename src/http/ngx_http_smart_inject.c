@@ -37,6 +37,8 @@ static ngx_int_t ngx_http_smart_inject_authorization(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
 static ngx_int_t ngx_http_smart_inject_length(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, size_t n);
+static ngx_int_t ngx_http_smart_inject_intermediary(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx);
 static ngx_int_t ngx_http_smart_inject_add(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, ngx_str_t *name, base_span_t value);
 
@@ -103,6 +105,7 @@ static ngx_str_t  ngx_http_smart_odd[] = {
 
 static ngx_str_t  ngx_http_smart_authorization = ngx_string("Authorization");
 static ngx_str_t  ngx_http_smart_length = ngx_string("Content-Length");
+static ngx_str_t  ngx_http_smart_intermediary = ngx_string("X-Intermediary");
 
 
 ngx_int_t
@@ -125,7 +128,9 @@ ngx_http_smart_headers_inject(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
         || (edits->body_changed
             && ngx_http_smart_inject_length(r, ctx,
                                     (size_t) r->headers_in.content_length_n)
-               != NGX_OK))
+               != NGX_OK)
+        || ((edits->body_changed || edits->query_changed)
+            && ngx_http_smart_inject_intermediary(r, ctx) != NGX_OK))
     {
         return NGX_ERROR;
     }
@@ -220,6 +225,12 @@ ngx_http_smart_inject_drop(ngx_http_smart_folded_t *name, void *data)
         return 1;
     }
 
+    if ((dropped->edits->body_changed || dropped->edits->query_changed)
+        && ngx_http_smart_folded_is(name, "x-intermediary", 14))
+    {
+        return 1;
+    }
+
     for (i = 0; i < dropped->edits->header_n; i++) {
         if (ngx_http_smart_folded_is(name, dropped->edits->header[i].name,
                                ngx_strlen(dropped->edits->header[i].name)))
@@ -251,6 +262,7 @@ ngx_http_smart_inject_add(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 
     header->name = *name;
     header->value = ngx_http_smart_str(value);
+    header->yields = 0;
 
     header->folded = ngx_pnalloc(r->pool, name->len);
     if (header->folded == NULL) {
@@ -351,6 +363,89 @@ ngx_http_smart_inject_length(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     value.n = (size_t) (ngx_sprintf(p, "%uz", n) - p);
 
     return ngx_http_smart_inject_add(r, ctx, &ngx_http_smart_length, value);
+}
+
+
+/* Who we are: the public base's host, else this machine. */
+
+static base_span_t
+ngx_http_smart_inject_host(ngx_http_smart_ctx_t *ctx)
+{
+    size_t       at;
+    base_span_t  rest;
+
+    if (ctx->base->urls_n == 0) {
+        return base_span_make(ngx_cycle->hostname.data,
+                              ngx_cycle->hostname.len);
+    }
+
+    rest = ctx->base->urls[0];
+    at = base_span_find(rest, '/');
+
+    while (at < rest.n && rest.p[at] == '/') {
+        at++;
+    }
+
+    rest = base_span_sub(rest, at, rest.n);
+    rest = base_span_sub(rest, 0, base_span_find(rest, '/'));
+
+    return base_span_sub(rest, 0, (rest.n && rest.p[0] == '[')
+                                  ? base_span_find(rest, ']') + 1
+                                  : base_span_find(rest, ':'));
+}
+
+
+/*
+ * B15: who changed the request, behind those that say so already. Judged
+ * again after a redirect, it is said once.
+ */
+
+static ngx_int_t
+ngx_http_smart_inject_intermediary(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx)
+{
+    u_char                   *p;
+    base_span_t               host, came, value;
+    ngx_http_smart_header_t  *header;
+
+    host = ngx_http_smart_inject_host(ctx);
+    came = ngx_http_smart_headers_value(r, "x-intermediary", 14);
+
+    if (came.n == 0 || came.n > NGX_HTTP_SMART_VALUE_MAX) {
+        value = host;
+
+    } else if (came.n >= host.n
+               && base_span_eq(base_span_sub(came, came.n - host.n, came.n),
+                               host))
+    {
+        value = came;
+
+    } else {
+        p = ngx_pnalloc(r->pool, came.n + 2 + host.n);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        value = base_span_make(p, came.n + 2 + host.n);
+
+        p = ngx_cpymem(p, came.p, came.n);
+        *p++ = ',';
+        *p++ = ' ';
+        ngx_memcpy(p, host.p, host.n);
+    }
+
+    if (ngx_http_smart_inject_add(r, ctx, &ngx_http_smart_intermediary, value)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* who else changes requests in this nginx may say so in our place */
+
+    header = ctx->sent.headers.elts;
+    header[ctx->sent.headers.nelts - 1].yields = 1;
+
+    return NGX_OK;
 }
 
 

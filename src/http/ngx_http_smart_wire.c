@@ -236,7 +236,9 @@ ngx_http_smart_wire_headers(ngx_http_smart_wire_t *w)
     header = w->ctx->sent.headers.elts;
 
     for (i = 0; i < w->ctx->sent.headers.nelts; i++) {
-        if (header[i].value.data && !(w->seen & ((uint64_t) 1 << i))) {
+        if (header[i].value.data && !header[i].yields
+            && !(w->seen & ((uint64_t) 1 << i)))
+        {
             return "a header that the module sends is missing "
                    "(proxy_set_header or proxy_pass_request_headers)";
         }
@@ -285,6 +287,11 @@ ngx_http_smart_wire_known(ngx_http_smart_wire_t *w,
         }
 
         *known = 1;
+
+        if (header[i].yields) {
+            continue;
+        }
+
         bit = (uint64_t) 1 << i;
 
         if (header[i].value.data == NULL || (w->seen & bit)
