@@ -39,6 +39,7 @@ use POSIX ();
 use Smart::Message;
 use Smart::Process;
 use Smart::Wire;
+use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Storable qw(freeze thaw);
 use Time::HiRes qw(sleep time);
 
@@ -143,6 +144,7 @@ sub serve {
         my $pid    = fork;
         next if !defined $pid || $pid;
         Smart::Process::die_with_parent($parent);
+        setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
         eval { $self->connection(Smart::Wire->new($socket), $rules); 1 }
             or print STDERR "# upstream: $@";
         POSIX::_exit(0);
