@@ -136,7 +136,7 @@ sub refused {
 
 # Everything on one connection: a body that is left half read would be the next request.
 for my $way (sort keys %ways) {
-    for my $at (@places) {
+    for my $at ($way =~ /^(?:slow|drops)$/ ? qw(memory mapped stream retry) : @places) {
         for my $size (200, 3000, 300_000) {
             my $name = "$way, $at, $size";
             my $c    = $nginx->client;
