@@ -4,7 +4,7 @@
 
 #include "smart_stage.h"
 
-#define ROUNDS     1200
+#define ROUNDS     2000
 #define SCOPES_MAX 6
 
 static const char *const scopes[] = {
@@ -45,6 +45,12 @@ static const char *const scopes[] = {
     "patient/*.rs?_tag=t",
     "patient/Device.rs",
     "patient/Provenance.rs",
+    "patient/Observation.u",
+    "patient/Observation.cud?code=x",
+    "patient/Observation.us?status=final",
+    "user/Observation.cuds?code=y",
+    "system/Observation.d?code=x",
+    "patient/Patient.u",
 };
 
 static const char *const requests[] = {
@@ -75,6 +81,43 @@ static const char *const requests[] = {
     "GET /Patient/p1/$everything",
     "GET /?_getpages=x",
     "GET /Device?type=x",
+    /* writes */
+    "POST /Observation",
+    "PUT /Observation/1",
+    "PUT /Observation/2",
+    "PUT /Observation/new",
+    "PUT /Observation?identifier=q",
+    "PATCH /Observation/1",
+    "PATCH /Observation/2",
+    "DELETE /Observation/2",
+    "DELETE /Observation?identifier=q",
+    "PUT /Patient/p1",
+};
+
+#define WRITES 10u /* the last of them */
+
+#define OBSERVATION(id, patient, code)                                                             \
+    "{\"resourceType\":\"Observation\",\"id\":\"" id "\",\"status\":\"final\",\"meta\":{"          \
+    "\"versionId\":\"1\"},\"code\":{\"coding\":[{\"code\":\"" code "\"}]},\"subject\":{"           \
+    "\"reference\":\"Patient/" patient "\"}}"
+
+/* What is stored, and what is to be written, one of them by chance. */
+static const char *const stored[][2] = {
+    {"/Observation/1", OBSERVATION("1", "p1", "x")},
+    {"/Observation/2", OBSERVATION("2", "p9", "y")},
+    {"/Patient/p1", "{\"resourceType\":\"Patient\",\"id\":\"p1\",\"meta\":{\"versionId\":\"1\"}}"},
+};
+static const char *const found = "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{"
+                                 "\"resource\":" OBSERVATION("1", "p1", "x") "}]}";
+static const char *const written[] = {
+    OBSERVATION("1", "p1", "x"),   OBSERVATION("1", "p1", "y"),
+    OBSERVATION("2", "p9", "y"),   OBSERVATION("2", "p1", "y"),
+    OBSERVATION("new", "p1", "x"), "{\"resourceType\":\"Patient\",\"id\":\"p1\"}",
+};
+static const char *const patches[] = {
+    "[{\"op\":\"add\",\"path\":\"/note\",\"value\":[]}]",
+    "[{\"op\":\"replace\",\"path\":\"/code/coding/0/code\",\"value\":\"y\"}]",
+    "[{\"op\":\"replace\",\"path\":\"/subject/reference\",\"value\":\"Patient/p1\"}]",
 };
 
 static const char *const bodies[] = {
@@ -111,6 +154,7 @@ typedef struct {
     const char *patient;
     const char *user;
     const char *request;
+    const char *body; /* of a write, or NULL */
 } token_t;
 
 /* What a token was given: everything that must not depend on order, and the set of bodies that would be released. */
@@ -140,6 +184,7 @@ static unsigned released(stage_t *s)
     for (i = 0; i < COUNT(bodies); i++) {
         if (stage_shows(s, 200, "application/fhir+json", bodies[i], strlen(bodies[i]), &shown,
                         &out) == BASE_OK &&
+            out[0] != '\0' &&
             (strstr(bodies[i], "\"Bundle\"") == NULL || strstr(out, "\"resource\"") != NULL)) {
             set |= 1u << i;
             /* the Bundle of two */
@@ -149,6 +194,25 @@ static unsigned released(stage_t *s)
         free(out);
     }
     return set;
+}
+
+/* What is stored is found by its path; by criteria, however they are narrowed, always the one. */
+static void play_request(stage_t *s, const char *request, const char *body)
+{
+    smart_message_t message = stage_message(request);
+    size_t i;
+
+    for (i = 0; i < COUNT(stored); i++) {
+        stage_store(s, stored[i][0], 200, "W/\"1\"", stored[i][1]);
+    }
+    stage_store(s, NULL, 200, NULL, found);
+    message.fhir.has_body = body != NULL;
+    if (body != NULL) {
+        message.fhir.content_type = strncmp(request, "PATCH", 5) == 0
+                                        ? BASE_SPAN("application/json-patch+json")
+                                        : BASE_SPAN("application/fhir+json");
+    }
+    s->step = stage_play(s, &message, body);
 }
 
 static void play(const token_t *token, const char *request, outcome_t *out)
@@ -164,7 +228,8 @@ static void play(const token_t *token, const char *request, outcome_t *out)
     memset(out, 0, sizeof(*out));
     stage_open(&s);
     (void) stage_token(&s, text, token->patient, token->user);
-    out->step = stage_line(&s, request);
+    play_request(&s, request, token->body);
+    out->step = s.step;
     verdict = smart_judge_verdict(&s.judge);
     out->reason = verdict->reason;
     out->missing = verdict->missing.letter | (unsigned) verdict->missing.context << 8;
@@ -180,7 +245,8 @@ static void play(const token_t *token, const char *request, outcome_t *out)
 
 static token_t any_token(void)
 {
-    token_t token = {{NULL}, 0, NULL, NULL, NULL};
+    token_t token = {{NULL}, 0, NULL, NULL, NULL, NULL};
+    size_t at = chance(COUNT(requests) + 2 * WRITES);
 
     token.n = 1 + chance(SCOPES_MAX - 1);
     for (size_t i = 0; i < token.n; i++) {
@@ -188,7 +254,12 @@ static token_t any_token(void)
     }
     token.patient = patients[chance(COUNT(patients))];
     token.user = users[chance(COUNT(users))];
-    token.request = requests[chance(COUNT(requests))];
+    token.request = requests[at < COUNT(requests) ? at : COUNT(requests) - WRITES + at % WRITES];
+    if (strncmp(token.request, "PATCH", 5) == 0) {
+        token.body = patches[chance(COUNT(patches))];
+    } else if (token.request[0] == 'P') {
+        token.body = written[chance(COUNT(written))];
+    }
     return token;
 }
 
@@ -313,17 +384,19 @@ static void not_vacuous(void)
 {
     token_t token;
     outcome_t got;
-    int i, sent = 0, checked = 0, refused = 0;
+    int i, sent = 0, checked = 0, refused = 0, writes = 0;
 
     for (i = 0; i < ROUNDS; i++) {
         token = any_token();
         play(&token, token.request, &got);
         sent += got.step == SMART_SEND;
+        writes += got.step == SMART_SEND && (token.body != NULL || token.request[0] == 'D');
         checked += (got.obligations & SMART_RESPONSE) != 0;
         refused += got.step == SMART_REFUSE;
     }
-    ok(sent > ROUNDS / 8 && checked > ROUNDS / 20 && refused > ROUNDS / 8,
-       "of %d: %d sent, %d of them checked, %d refused", ROUNDS, sent, checked, refused);
+    ok(sent > ROUNDS / 8 && checked > ROUNDS / 20 && refused > ROUNDS / 8 && writes > ROUNDS / 40,
+       "of %d: %d sent, %d of them checked, %d of them writes, %d refused", ROUNDS, sent, checked,
+       writes, refused);
 }
 
 /* Grants are remembered for the policy and base they were made for, and for no other. */

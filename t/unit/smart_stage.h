@@ -17,9 +17,9 @@
 
 /* What a read before judging finds: "/Observation/1", or "/Observation?code=x". */
 typedef struct {
-    const char *target;
-    unsigned status;  /* 0: 200 */
-    const char *etag; /* NULL: none */
+    const char *target; /* NULL: any search */
+    unsigned status;    /* 0: 200 */
+    const char *etag;   /* NULL: none */
     const char *body;
 } stage_stored_t;
 
@@ -138,7 +138,8 @@ static inline const stage_stored_t *stage_find(stage_t *s)
                     (const char *) read->path.p, read->query.p == NULL ? "" : "?",
                     (int) read->query.n, read->query.p == NULL ? "" : (const char *) read->query.p);
     for (i = 0; i < s->stored_n; i++) {
-        if (strcmp(s->stored[i].target, s->asked) == 0) {
+        if (s->stored[i].target == NULL ? strchr(s->asked, '?') != NULL
+                                        : strcmp(s->stored[i].target, s->asked) == 0) {
             return &s->stored[i];
         }
     }
