@@ -3,7 +3,11 @@
  * of `nginx -t` that says what to write instead (CONFIG).
  */
 
+#include "ngx_http_smart_file.h"
 #include "ngx_http_smart_headers.h"
+
+
+#define NGX_HTTP_SMART_SECRET_FILE  4095
 
 
 static char *ngx_http_smart_set_word(ngx_conf_t *cf,
@@ -413,54 +417,27 @@ ngx_http_smart_header_name(ngx_str_t *name)
 static char *
 ngx_http_smart_read_secret(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *secret)
 {
-    ssize_t     n;
-    u_char      buf[4096];
-    ngx_file_t  file;
-
     if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    ngx_memzero(&file, sizeof(ngx_file_t));
+    ngx_set_errno(0);
 
-    file.name = *path;
-    file.log = cf->log;
-    file.fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (file.fd == NGX_INVALID_FILE) {
+    if (ngx_http_smart_file_read(cf->pool, path, NGX_HTTP_SMART_SECRET_FILE,
+                                 secret)
+        != NGX_OK)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", path);
+                           "\"%V\" cannot be read, or is no file of %d bytes "
+                           "at most", path, NGX_HTTP_SMART_SECRET_FILE);
         return NGX_CONF_ERROR;
     }
 
-    n = ngx_read_file(&file, buf, sizeof(buf), 0);
-
-    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
-                           ngx_close_file_n " \"%V\" failed", path);
+    while (secret->len && (secret->data[secret->len - 1] == '\n'
+                           || secret->data[secret->len - 1] == '\r'))
+    {
+        secret->len--;
     }
-
-    if (n == NGX_ERROR) {
-        return NGX_CONF_ERROR;
-    }
-
-    if ((size_t) n == sizeof(buf)) {
-        return "names a file that is too large";
-    }
-
-    while (n && (buf[n - 1] == '\n' || buf[n - 1] == '\r')) {
-        n--;
-    }
-
-    secret->len = (size_t) n;
-    secret->data = ngx_pnalloc(cf->pool, secret->len ? secret->len : 1);
-
-    if (secret->data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memcpy(secret->data, buf, secret->len);
-    ngx_explicit_memzero(buf, sizeof(buf));
 
     return NGX_CONF_OK;
 }

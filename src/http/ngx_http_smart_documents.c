@@ -488,6 +488,7 @@ ngx_http_smart_documents_keys(ngx_http_smart_documents_t *documents)
     documents->fetch.accept = "application/json, application/jwk-set+json";
 
     if (ngx_http_smart_fetch_start(&documents->fetch) != NGX_OK) {
+        ngx_http_smart_documents_log(documents, "key set", BASE_NO_MEMORY);
         ngx_http_smart_documents_keys_failed(documents, BASE_NO_MEMORY);
     }
 }

@@ -25,7 +25,7 @@ ngx_http_smart_egress(ngx_http_smart_issuer_t *issuer, base_span_t address,
     fetch->accept = "application/json";
     fetch->proxy = (char *) issuer->proxy.data;
     fetch->trusted = issuer->trusted.len ? &issuer->trusted : NULL;
-    fetch->crl = (char *) issuer->crl.data;
+    fetch->crl = issuer->crl.len ? &issuer->crl : NULL;
     fetch->timeout = issuer->timeout;
     fetch->max_size = issuer->max_size;
     fetch->log = ngx_cycle->log;

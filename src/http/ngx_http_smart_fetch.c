@@ -4,6 +4,7 @@
 
 #include <openssl/err.h>
 
+#include "ngx_http_smart_file.h"
 #include "ngx_http_smart_multi.h"
 #include "oauth/oauth_document.h"
 #include "oauth/oauth_url.h"
@@ -36,6 +37,7 @@ static CURLcode ngx_http_smart_fetch_setup_egress(
     ngx_http_smart_transfer_t *transfer);
 static CURLcode ngx_http_smart_fetch_setup_tls(
     ngx_http_smart_transfer_t *transfer);
+static CURLcode ngx_http_smart_fetch_readable(ngx_str_t *name);
 static ngx_int_t ngx_http_smart_fetch_header(
     ngx_http_smart_transfer_t *transfer, const char *name, const char *value);
 static void ngx_http_smart_fetch_free(ngx_http_smart_transfer_t *transfer);
@@ -96,6 +98,8 @@ ngx_http_smart_fetch_start(ngx_http_smart_fetch_t *fetch)
 {
     ngx_http_smart_transfer_t  *transfer;
 
+    fetch->error = "it cannot be started";
+
     if (!ngx_http_smart_multi_ready()) {
         return NGX_ERROR;
     }
@@ -114,7 +118,6 @@ ngx_http_smart_fetch_start(ngx_http_smart_fetch_t *fetch)
 
     fetch->transfer = transfer;
     fetch->status = 0;
-    fetch->error = NULL;
     fetch->too_large = 0;
     fetch->body = NULL;
     fetch->len = 0;
@@ -127,6 +130,8 @@ ngx_http_smart_fetch_start(ngx_http_smart_fetch_t *fetch)
         ngx_http_smart_fetch_free(transfer);
         return NGX_ERROR;
     }
+
+    fetch->error = NULL;
 
     return NGX_OK;
 }
@@ -180,8 +185,7 @@ ngx_http_smart_fetch_setup(ngx_http_smart_transfer_t *transfer)
     ERR_clear_error();
 
     if (rc != CURLE_OK) {
-        ngx_log_error(NGX_LOG_ERR, fetch->log, 0,
-                      "libcurl refused an option: %s", curl_easy_strerror(rc));
+        fetch->error = curl_easy_strerror(rc);
         return NGX_ERROR;
     }
 
@@ -323,10 +327,32 @@ ngx_http_smart_fetch_setup_tls(ngx_http_smart_transfer_t *transfer)
     }
 
     if (fetch->crl) {
-        ngx_http_smart_fetch_set(rc, easy, CURLOPT_CRLFILE, fetch->crl);
+        ngx_http_smart_fetch_set(rc, easy, CURLOPT_CRLFILE, fetch->crl->data);
+    }
+
+    if (rc == CURLE_OK && fetch->crl) {
+        rc = ngx_http_smart_fetch_readable(fetch->crl);
     }
 
     return rc;
+}
+
+
+/* OpenSSL opens it by itself for each connection, and would wait for who writes into a pipe. */
+
+static CURLcode
+ngx_http_smart_fetch_readable(ngx_str_t *name)
+{
+    ngx_fd_t          fd;
+    ngx_file_info_t   info;
+
+    if (ngx_http_smart_file_open(name, 0, &fd, &info) != NGX_OK) {
+        return CURLE_SSL_CRL_BADFILE;
+    }
+
+    (void) ngx_close_file(fd);
+
+    return CURLE_OK;
 }
 
 

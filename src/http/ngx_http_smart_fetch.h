@@ -30,7 +30,7 @@ struct ngx_http_smart_fetch_s {
     ngx_str_t                 form;               /* data NULL: GET; else POST, of a form */
     char                     *proxy;
     ngx_str_t                *trusted;            /* PEM; NULL for the system's roots */
-    char                     *crl;                /* path */
+    ngx_str_t                *crl;                /* path; NULL for none */
     ngx_msec_t                timeout;            /* for the whole of it */
     size_t                    max_size;
     unsigned                  http:1;             /* http is allowed */
@@ -59,7 +59,7 @@ struct ngx_http_smart_fetch_s {
 ngx_int_t ngx_http_smart_fetch_init_process(ngx_cycle_t *cycle);
 void ngx_http_smart_fetch_exit_process(ngx_cycle_t *cycle);
 
-/* NGX_OK: the handler will be called, unless it is cancelled. NGX_ERROR: it will not. */
+/* NGX_OK: the handler will be called, unless it is cancelled. NGX_ERROR: it will not, `error` says why. */
 ngx_int_t ngx_http_smart_fetch_start(ngx_http_smart_fetch_t *fetch);
 
 /* Gives up; the handler is not called any more. Harmless when nothing is under way. */

@@ -511,7 +511,6 @@ ngx_http_smart_job_ask(ngx_http_smart_job_t *job)
     fetch->data = job;
 
     if (ngx_http_smart_fetch_start(fetch) != NGX_OK) {
-        fetch->error = "it cannot be started";
         return NGX_ERROR;
     }
 

@@ -7,6 +7,7 @@
 #include "base/base_json.h"
 #include "ngx_http_smart_documents.h"
 #include "ngx_http_smart_fetch.h"
+#include "ngx_http_smart_file.h"
 #include "ngx_http_smart_introspection.h"
 #include "ngx_http_smart_state.h"
 #include "ngx_http_smart_token.h"
@@ -682,8 +683,8 @@ ngx_http_smart_keeper_file_read(ngx_http_smart_keeper_t *keeper,
 {
     ngx_str_t  text, *before;
 
-    if (ngx_http_smart_issuer_file(pool, &keeper->issuer->jwks_file,
-                                   keeper->issuer->max_size, &text)
+    if (ngx_http_smart_file_read(pool, &keeper->issuer->jwks_file,
+                                 keeper->issuer->max_size, &text)
         != NGX_OK
         || ngx_http_smart_issuer_file_keys(&text) == NGX_ERROR)
     {
@@ -699,50 +700,6 @@ ngx_http_smart_keeper_file_read(ngx_http_smart_keeper_t *keeper,
     }
 
     return ngx_http_smart_keeper_load(keeper, &text);
-}
-
-
-ngx_int_t
-ngx_http_smart_issuer_file(ngx_pool_t *pool, ngx_str_t *name, size_t max,
-    ngx_str_t *text)
-{
-    ngx_fd_t  fd;
-
-    fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-    if (fd == NGX_INVALID_FILE) {
-        return NGX_DECLINED;
-    }
-
-    return ngx_http_smart_issuer_file_take(pool, fd, max, text);
-}
-
-
-ngx_int_t
-ngx_http_smart_issuer_file_take(ngx_pool_t *pool, ngx_fd_t fd, size_t max,
-    ngx_str_t *text)
-{
-    ssize_t  n;
-
-    n = -1;
-    text->data = ngx_pnalloc(pool, max + 1);
-
-    if (text->data) {
-        n = ngx_read_fd(fd, text->data, max + 1);
-    }
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
-                      ngx_close_file_n " failed");
-    }
-
-    if (n < 0 || (size_t) n > max) {
-        return NGX_ERROR;
-    }
-
-    text->len = (size_t) n;
-    text->data[n] = '\0';
-
-    return NGX_OK;
 }
 
 

@@ -167,14 +167,9 @@ ngx_int_t ngx_http_smart_issuer_endpoint(ngx_http_request_t *r,
     ngx_http_smart_issuer_t *issuer, ngx_str_t *uri, base_reason_t *reason);
 
 /*
- * A file's bytes, NUL-terminated behind len. NGX_DECLINED: it cannot be opened (ngx_errno); NGX_ERROR: it cannot be read or is larger than
- * `max`. ngx_http_smart_issuer_file_take: the same of an open file, which is closed. ngx_http_smart_issuer_file_keys: how many usable keys such bytes hold, 0 for a set that is empty (which revokes all keys); NGX_ERROR
- * when they are no set, or one of nothing but keys that cannot be used.
+ * How many usable keys the bytes of a file hold, 0 for a set that is empty (which revokes all keys); NGX_ERROR when they are no set, or one
+ * of nothing but keys that cannot be used.
  */
-ngx_int_t ngx_http_smart_issuer_file(ngx_pool_t *pool, ngx_str_t *name,
-    size_t max, ngx_str_t *text);
-ngx_int_t ngx_http_smart_issuer_file_take(ngx_pool_t *pool, ngx_fd_t fd,
-    size_t max, ngx_str_t *text);
 ngx_int_t ngx_http_smart_issuer_file_keys(ngx_str_t *text);
 
 

@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 
 #include "oauth/oauth_url.h"
+#include "ngx_http_smart_file.h"
 #include "ngx_http_smart_introspection_block.h"
 
 
@@ -466,8 +467,8 @@ ngx_http_smart_check_read(ngx_conf_t *cf, ngx_str_t *name, const char *entry,
     if (ngx_file_info(name->data, &info) != NGX_FILE_ERROR
         && ngx_is_file(&info) && (size_t) ngx_file_size(&info) <= max)
     {
-        rc = ngx_http_smart_issuer_file(cf->pool, name,
-                                        (size_t) ngx_file_size(&info), text);
+        rc = ngx_http_smart_file_read(cf->pool, name,
+                                      (size_t) ngx_file_size(&info), text);
     } else {
         rc = NGX_ERROR;
     }

@@ -1,6 +1,6 @@
 #include "ngx_http_smart_secret.h"
 
-#include "ngx_http_smart_issuer.h"
+#include "ngx_http_smart_file.h"
 
 
 #define NGX_HTTP_SMART_SECRET_MAX  (64 * 1024)
@@ -93,8 +93,8 @@ ngx_http_smart_secret_load(ngx_pool_t *pool, ngx_http_smart_secret_t *secret,
 {
     size_t  i;
 
-    if (ngx_http_smart_issuer_file(pool, &secret->path,
-                                   NGX_HTTP_SMART_SECRET_MAX, text)
+    if (ngx_http_smart_file_read(pool, &secret->path,
+                                 NGX_HTTP_SMART_SECRET_MAX, text)
         != NGX_OK)
     {
         return "cannot be read, or is larger than 64k";

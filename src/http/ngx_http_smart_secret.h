@@ -10,18 +10,6 @@
 #include <ngx_core.h>
 
 
-/*
- * When a file was changed, in nanoseconds where the system says so: one of the same size can follow within the same second.
- */
-#if (NGX_LINUX)
-#define ngx_http_smart_file_time(info)                                        \
-    ((uint64_t) (info)->st_mtim.tv_sec * 1000000000                           \
-     + (uint64_t) (info)->st_mtim.tv_nsec)
-#else
-#define ngx_http_smart_file_time(info)  ((uint64_t) ngx_file_mtime(info))
-#endif
-
-
 typedef struct {
     ngx_str_t         path;           /* full, NUL-terminated */
     ngx_str_t         text;

@@ -3,6 +3,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include "ngx_http_smart_file.h"
+
 
 /*
  * One line: magic, SHA-256 of all that follows it. One line of numbers, in hexadecimal, all of 16 digits: the clock when it was written, until
@@ -337,7 +339,7 @@ ngx_http_smart_state_read(ngx_http_smart_state_t *state)
     max = NGX_HTTP_SMART_STATE_HEAD + NGX_HTTP_SMART_STATE_BODY
           + state->issuer->max_size + 16384;
 
-    if (ngx_http_smart_issuer_file_take(state->pool, fd, max, &file) != NGX_OK)
+    if (ngx_http_smart_file_take(state->pool, fd, max, &file) != NGX_OK)
     {
         return "it cannot be read, or is too large";
     }
@@ -352,44 +354,34 @@ ngx_http_smart_state_read(ngx_http_smart_state_t *state)
 }
 
 
-/*
- * Keys come from it: whoever can write it can sign tokens. What was opened is looked at, not what the name leads to a moment before, and
- * a pipe would hold the worker up.
- */
+/* Keys come from it: whoever can write it, or say where it leads to, can sign tokens. */
 
 static const char *
 ngx_http_smart_state_open(ngx_str_t *name, ngx_fd_t *fd)
 {
-    const char   *fault;
-    struct stat   info;
+    ngx_int_t         rc;
+    ngx_file_info_t   info;
 
-    *fd = open((char *) name->data,
-               O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC);
+    rc = ngx_http_smart_file_open(name, O_NOFOLLOW, fd, &info);
 
-    if (*fd == -1) {
+    if (rc == NGX_DECLINED) {
         return ngx_errno == NGX_ENOENT ? ""
                : ngx_errno == NGX_ELOOP ? "it is no regular file"
                : "it cannot be opened";
     }
 
-    if (fstat(*fd, &info) == -1) {
-        fault = "it cannot be looked at";
-
-    } else if (!S_ISREG(info.st_mode)) {
-        fault = "it is no regular file";
-
-    } else if ((info.st_uid != 0 && info.st_uid != geteuid())
-               || (info.st_mode & (S_IWGRP|S_IWOTH)))
-    {
-        fault = "others than its owner could have written it";
-
-    } else {
-        return NULL;
+    if (rc != NGX_OK) {
+        return "it is no regular file";
     }
 
-    (void) ngx_close_file(*fd);
+    if ((info.st_uid != 0 && info.st_uid != geteuid())
+        || (info.st_mode & (S_IWGRP|S_IWOTH)))
+    {
+        (void) ngx_close_file(*fd);
+        return "others than its owner could have written it";
+    }
 
-    return fault;
+    return NULL;
 }
 
 
