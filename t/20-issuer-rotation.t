@@ -94,7 +94,7 @@ for my $workers (1, 2) {
     my $issuer = issuer(keys => ['rsa']);
     my $nginx  = run($issuer, 'cooldown 1s;');
 
-    # an id that was looked for in vain is looked for less often: each time another
+    # each time another id: which one is no matter, none is remembered
     my $n       = 0;
     my $unknown = sub { status_of($nginx, $issuer->token(key => 'rsa2', header => { kid => 'k' . $n++ })) };
 
