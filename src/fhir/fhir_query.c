@@ -23,8 +23,7 @@ static bool raw_byte_is_fine(unsigned char c)
     return c > 0x20 && c < 0x7f && c != '#' && c != '"' && c != '<' && c != '>';
 }
 
-/* No control character, and UTF-8. */
-static bool text_is_fine(base_span_t text)
+bool fhir_query_is_text(base_span_t text)
 {
     unsigned state = BASE_UTF8_DONE;
 
@@ -90,7 +89,7 @@ static base_reason_t decode_text(base_span_t raw, base_arena_t *arena, base_span
         return BASE_QUERY_SYNTAX;
     }
     *text = base_span_make(out, n);
-    return text_is_fine(*text) ? BASE_OK : BASE_QUERY_SYNTAX;
+    return fhir_query_is_text(*text) ? BASE_OK : BASE_QUERY_SYNTAX;
 }
 
 /* code[:modifier][.chain] */

@@ -79,6 +79,9 @@ void fhir_query_remove(fhir_query_t *query, fhir_item_t *item);
 base_reason_t fhir_query_write(const fhir_query_t *query, fhir_origin_t origin, base_arena_t *arena,
                                base_span_t *out);
 
+/* True for what a decoded value may hold: UTF-8 without control characters. */
+bool fhir_query_is_text(base_span_t text);
+
 /* True when an access token was put into the query or form (RULES H2): BASE_CREDENTIALS_IN_QUERY.
  */
 bool fhir_query_has_credentials(const fhir_query_t *query);

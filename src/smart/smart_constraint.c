@@ -1,5 +1,7 @@
 #include "smart/smart_constraint.h"
 
+#include "fhir/fhir_query.h"
+
 static unsigned char hex_value(unsigned char c)
 {
     return (unsigned char) (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
@@ -57,6 +59,10 @@ static smart_scope_state_t compile_item(smart_constraint_item_t *item,
     const fhir_parameter_t *parameter;
     fhir_test_reason_t reason;
 
+    /* What no query may hold cannot be said in one (C1, L5). */
+    if (!fhir_query_is_text(item->value)) {
+        return SMART_SCOPE_NOT_EVALUABLE;
+    }
     if (is_result(item->name)) {
         return SMART_SCOPE_RESULT_PARAMETER;
     }
