@@ -187,6 +187,20 @@ static inline bool fhir_type_set_is_empty(const fhir_type_set_t *set)
     return (set->w[0] | set->w[1] | set->w[2]) == 0;
 }
 
+/* The index of the next type of the set, from `i` on; FHIR_TYPES_MAX: there is none. */
+static inline unsigned fhir_type_set_next(const fhir_type_set_t *set, unsigned i)
+{
+    while (i < FHIR_TYPES_MAX) {
+        uint64_t left = set->w[i / 64] >> (i % 64);
+
+        if (left != 0) {
+            return i + (unsigned) __builtin_ctzll(left);
+        }
+        i = (i | 63) + 1;
+    }
+    return FHIR_TYPES_MAX;
+}
+
 /* *to becomes what either has, or what both have. */
 static inline void fhir_type_set_unite(fhir_type_set_t *to, const fhir_type_set_t *more)
 {

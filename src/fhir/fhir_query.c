@@ -4,9 +4,13 @@
 
 #include <string.h>
 
-static const char *const page_names[] = {"_getpages", "_getpagesoffset", "_bundletype", "_pageId",
-                                         "_page",     "_page_token",     "_cursor",     "_offset",
-                                         "_skip",     "_snapshot",       "page",        "ct"};
+static const base_span_t page_names[] = {
+    BASE_SPAN_LIT("_getpages"),   BASE_SPAN_LIT("_getpagesoffset"),
+    BASE_SPAN_LIT("_bundletype"), BASE_SPAN_LIT("_pageId"),
+    BASE_SPAN_LIT("_page"),       BASE_SPAN_LIT("_page_token"),
+    BASE_SPAN_LIT("_cursor"),     BASE_SPAN_LIT("_offset"),
+    BASE_SPAN_LIT("_skip"),       BASE_SPAN_LIT("_snapshot"),
+    BASE_SPAN_LIT("page"),        BASE_SPAN_LIT("ct")};
 
 static int hex_digit(unsigned char c)
 {
@@ -364,7 +368,7 @@ bool fhir_query_has_credentials(const fhir_query_t *query)
 bool fhir_query_is_page(base_span_t name)
 {
     for (size_t i = 0; i < sizeof(page_names) / sizeof(page_names[0]); i++) {
-        if (base_span_is(name, page_names[i])) {
+        if (base_span_eq(name, page_names[i])) {
             return true;
         }
     }

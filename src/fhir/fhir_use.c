@@ -1,54 +1,55 @@
 #include "fhir/fhir_use.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static const struct {
-    const char *name;
+    base_span_t name;
     fhir_result_t result;
 } results[] = {
-    {"_sort", FHIR_RESULT_SORT},
-    {"_count", FHIR_RESULT_COUNT},
-    {"_total", FHIR_RESULT_TOTAL},
-    {"_summary", FHIR_RESULT_SUMMARY},
-    {"_elements", FHIR_RESULT_ELEMENTS},
-    {"_contained", FHIR_RESULT_CONTAINED},
-    {"_containedType", FHIR_RESULT_CONTAINED_TYPE},
-    {"_type", FHIR_RESULT_TYPE},
-    {"_format", FHIR_RESULT_FORMAT},
-    {"_pretty", FHIR_RESULT_PRETTY},
-    {"_maxresults", FHIR_RESULT_MAXRESULTS},
-    {"_score", FHIR_RESULT_SCORE},
-    {"_since", FHIR_RESULT_SINCE},
-    {"_at", FHIR_RESULT_AT},
-    {"_graph", FHIR_RESULT_GRAPH},
+    {BASE_SPAN_LIT("_sort"), FHIR_RESULT_SORT},
+    {BASE_SPAN_LIT("_count"), FHIR_RESULT_COUNT},
+    {BASE_SPAN_LIT("_total"), FHIR_RESULT_TOTAL},
+    {BASE_SPAN_LIT("_summary"), FHIR_RESULT_SUMMARY},
+    {BASE_SPAN_LIT("_elements"), FHIR_RESULT_ELEMENTS},
+    {BASE_SPAN_LIT("_contained"), FHIR_RESULT_CONTAINED},
+    {BASE_SPAN_LIT("_containedType"), FHIR_RESULT_CONTAINED_TYPE},
+    {BASE_SPAN_LIT("_type"), FHIR_RESULT_TYPE},
+    {BASE_SPAN_LIT("_format"), FHIR_RESULT_FORMAT},
+    {BASE_SPAN_LIT("_pretty"), FHIR_RESULT_PRETTY},
+    {BASE_SPAN_LIT("_maxresults"), FHIR_RESULT_MAXRESULTS},
+    {BASE_SPAN_LIT("_score"), FHIR_RESULT_SCORE},
+    {BASE_SPAN_LIT("_since"), FHIR_RESULT_SINCE},
+    {BASE_SPAN_LIT("_at"), FHIR_RESULT_AT},
+    {BASE_SPAN_LIT("_graph"), FHIR_RESULT_GRAPH},
 };
 
 static const struct {
-    const char *name;
+    base_span_t name;
     fhir_special_t special;
 } specials[] = {
-    {"_filter", FHIR_SPECIAL_FILTER}, {"_query", FHIR_SPECIAL_QUERY},
-    {"_list", FHIR_SPECIAL_LIST},     {"_in", FHIR_SPECIAL_IN},
-    {"_text", FHIR_SPECIAL_TEXT},     {"_content", FHIR_SPECIAL_CONTENT},
+    {BASE_SPAN_LIT("_filter"), FHIR_SPECIAL_FILTER}, {BASE_SPAN_LIT("_query"), FHIR_SPECIAL_QUERY},
+    {BASE_SPAN_LIT("_list"), FHIR_SPECIAL_LIST},     {BASE_SPAN_LIT("_in"), FHIR_SPECIAL_IN},
+    {BASE_SPAN_LIT("_text"), FHIR_SPECIAL_TEXT},     {BASE_SPAN_LIT("_content"), FHIR_SPECIAL_CONTENT},
 };
 
 static const struct {
-    const char *name;
+    base_span_t name;
     fhir_modifier_t modifier;
 } modifiers[] = {
-    {"missing", FHIR_MODIFIER_MISSING},
-    {"not", FHIR_MODIFIER_NOT},
-    {"exact", FHIR_MODIFIER_EXACT},
-    {"contains", FHIR_MODIFIER_CONTAINS},
-    {"in", FHIR_MODIFIER_IN},
-    {"not-in", FHIR_MODIFIER_NOT_IN},
-    {"above", FHIR_MODIFIER_ABOVE},
-    {"below", FHIR_MODIFIER_BELOW},
-    {"of-type", FHIR_MODIFIER_OF_TYPE},
-    {"text", FHIR_MODIFIER_TEXT},
-    {"text-advanced", FHIR_MODIFIER_TEXT},
-    {"code-text", FHIR_MODIFIER_TEXT},
-    {"identifier", FHIR_MODIFIER_IDENTIFIER},
+    {BASE_SPAN_LIT("missing"), FHIR_MODIFIER_MISSING},
+    {BASE_SPAN_LIT("not"), FHIR_MODIFIER_NOT},
+    {BASE_SPAN_LIT("exact"), FHIR_MODIFIER_EXACT},
+    {BASE_SPAN_LIT("contains"), FHIR_MODIFIER_CONTAINS},
+    {BASE_SPAN_LIT("in"), FHIR_MODIFIER_IN},
+    {BASE_SPAN_LIT("not-in"), FHIR_MODIFIER_NOT_IN},
+    {BASE_SPAN_LIT("above"), FHIR_MODIFIER_ABOVE},
+    {BASE_SPAN_LIT("below"), FHIR_MODIFIER_BELOW},
+    {BASE_SPAN_LIT("of-type"), FHIR_MODIFIER_OF_TYPE},
+    {BASE_SPAN_LIT("text"), FHIR_MODIFIER_TEXT},
+    {BASE_SPAN_LIT("text-advanced"), FHIR_MODIFIER_TEXT},
+    {BASE_SPAN_LIT("code-text"), FHIR_MODIFIER_TEXT},
+    {BASE_SPAN_LIT("identifier"), FHIR_MODIFIER_IDENTIFIER},
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -60,23 +61,6 @@ typedef struct {
     base_span_t rest;      /* of the name */
     fhir_use_t *use;
 } reading_t;
-
-static fhir_type_set_t common_to(const fhir_type_set_t *a, const fhir_type_set_t *b)
-{
-    fhir_type_set_t both;
-
-    for (size_t i = 0; i < COUNT(both.w); i++) {
-        both.w[i] = a->w[i] & b->w[i];
-    }
-    return both;
-}
-
-static void unite(fhir_type_set_t *set, const fhir_type_set_t *more)
-{
-    for (size_t i = 0; i < COUNT(set->w); i++) {
-        set->w[i] |= more->w[i];
-    }
-}
 
 static fhir_type_set_t only(const fhir_type_t *type)
 {
@@ -127,21 +111,13 @@ static fhir_type_set_t defining(const fhir_definitions_t *defs, const fhir_type_
 
     *parameter = NULL;
     memset(targets, 0, sizeof(*targets));
-    for (unsigned i = 0; i < FHIR_TYPES_MAX; i++) {
-        uint64_t left = set->w[i / 64] >> (i % 64);
-        const fhir_parameter_t *row;
-
-        if (left == 0) {
-            i |= 63;
-            continue;
-        }
-        i += (unsigned) __builtin_ctzll(left);
-        row = fhir_parameter_find(defs, &defs->types[i], name);
+    for (unsigned i = 0; (i = fhir_type_set_next(set, i)) < FHIR_TYPES_MAX; i++) {
+        const fhir_parameter_t *row = fhir_parameter_find(defs, &defs->types[i], name);
         if (row != NULL) {
             fhir_type_set_add(&found, &defs->types[i]);
             *parameter = *parameter == NULL ? row : *parameter;
             leading = leads_to(defs, row);
-            unite(targets, &leading);
+            fhir_type_set_unite(targets, &leading);
         }
     }
     return found;
@@ -222,7 +198,8 @@ static bool read_reverse(reading_t *reading)
         return is_broken(use);
     }
     targets = leads_to(reading->defs, parameter);
-    hop.from = common_to(&reading->types, &targets);
+    hop.from = reading->types;
+    fhir_type_set_intersect(&hop.from, &targets);
     hop.to = only(hop.restriction);
     if (!narrow_last(reading, &hop.from) || (row = new_hop(use)) == NULL) {
         return is_broken(use);
@@ -256,7 +233,7 @@ static bool read_hops(reading_t *reading)
 static fhir_modifier_t modifier_of(base_span_t name)
 {
     for (size_t i = 0; i < COUNT(modifiers); i++) {
-        if (base_span_is(name, modifiers[i].name)) {
+        if (base_span_eq(name, modifiers[i].name)) {
             return modifiers[i].modifier;
         }
     }
@@ -300,12 +277,18 @@ static bool read_last(reading_t *reading)
                          &targets);
 }
 
+/* All names that mean the same on every type begin so, and no other may. */
+static bool begins_reserved(base_span_t name)
+{
+    return name.n > 0 && name.p[0] == '_';
+}
+
 /* FILTER, CHAIN, HAS; UNKNOWN where the first name is none of the type's. */
 static void read_parameter(reading_t *reading, base_span_t name)
 {
     fhir_use_t *use = reading->use;
 
-    use->kind = name.n > 0 && name.p[0] == '_' ? FHIR_USE_RESERVED : FHIR_USE_UNKNOWN;
+    use->kind = begins_reserved(name) ? FHIR_USE_RESERVED : FHIR_USE_UNKNOWN;
     reading->rest = name;
     if (!read_hops(reading) || !read_last(reading)) {
         return;
@@ -323,10 +306,10 @@ static fhir_type_set_t all_targets(const fhir_type_t *source)
     fhir_type_set_t set = {{0}};
 
     for (unsigned i = 0; i < source->n_parameters; i++) {
-        unite(&set, &source->parameters[i].targets);
+        fhir_type_set_unite(&set, &source->parameters[i].targets);
     }
     for (unsigned i = 0; i < source->n_more; i++) {
-        unite(&set, &source->more[i].targets);
+        fhir_type_set_unite(&set, &source->more[i].targets);
     }
     return set;
 }
@@ -382,6 +365,7 @@ static bool use_include(const fhir_definitions_t *defs, const fhir_item_t *item,
     if (!reverse && !base_span_is(item->code, "_include")) {
         return false;
     }
+    memset(&use->include, 0, sizeof(use->include));
     use->kind = reverse ? FHIR_USE_REVINCLUDE : FHIR_USE_INCLUDE;
     use->include.iterate =
         base_span_is(item->modifier, "iterate") || base_span_is(item->modifier, "recurse");
@@ -396,7 +380,7 @@ static bool use_include(const fhir_definitions_t *defs, const fhir_item_t *item,
 static fhir_result_t result_of(base_span_t name)
 {
     for (size_t i = 0; i < COUNT(results); i++) {
-        if (base_span_is(name, results[i].name)) {
+        if (base_span_eq(name, results[i].name)) {
             return results[i].result;
         }
     }
@@ -406,7 +390,7 @@ static fhir_result_t result_of(base_span_t name)
 static fhir_special_t special_of(base_span_t name)
 {
     for (size_t i = 0; i < COUNT(specials); i++) {
-        if (base_span_is(name, specials[i].name)) {
+        if (base_span_eq(name, specials[i].name)) {
             return specials[i].special;
         }
     }
@@ -433,18 +417,31 @@ static bool use_reserved(const fhir_item_t *item, fhir_use_t *use)
     return true;
 }
 
+/* By far the most: no modifier, no chain, nothing that is the same on every type. */
+static void use_plain(const fhir_definitions_t *defs, const fhir_type_t *type, fhir_use_t *use)
+{
+    use->parameter = fhir_parameter_find(defs, type, use->name);
+    use->kind = use->parameter != NULL      ? FHIR_USE_FILTER
+                : begins_reserved(use->name) ? FHIR_USE_RESERVED
+                                             : FHIR_USE_UNKNOWN;
+}
+
 void fhir_use_read(const fhir_definitions_t *defs, const fhir_type_t *type, const fhir_item_t *item,
                    fhir_use_t *use)
 {
     reading_t reading = {.defs = defs, .use = use};
 
-    memset(use, 0, sizeof(*use));
+    memset(use, 0, offsetof(fhir_use_t, include));
     use->name = item->code;
     if (fhir_query_is_page(item->name)) {
         use->kind = FHIR_USE_PAGE;
         return;
     }
-    if (use_include(defs, item, use) || use_reserved(item, use)) {
+    if (begins_reserved(item->code) && (use_include(defs, item, use) || use_reserved(item, use))) {
+        return;
+    }
+    if (type != NULL && !item->chained && item->modifier.p == NULL) {
+        use_plain(defs, type, use);
         return;
     }
     if (type != NULL) {

@@ -106,11 +106,11 @@ typedef struct {
         *parameter; /* FILTER: on the type searched. CHAIN, HAS: on one of the last `to` */
     fhir_modifier_t modifier;       /* of the parameter that is compared in the end */
     const fhir_type_t *restriction; /* with FHIR_MODIFIER_TYPE */
-    unsigned n_hops;
-    fhir_hop_t hops[FHIR_USE_HOPS];
-    fhir_include_t include;
     fhir_result_t result;
     fhir_special_t special;
+    unsigned n_hops;
+    fhir_include_t include;         /* set for includes alone */
+    fhir_hop_t hops[FHIR_USE_HOPS]; /* n_hops of them are set */
 } fhir_use_t;
 
 /*

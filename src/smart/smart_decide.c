@@ -37,6 +37,7 @@ smart_check_t *smart_decision_oblige(decision_t *d, unsigned obligations, smart_
 {
     smart_check_t *check = &d->verdict->check[d->verdict->check_n++];
 
+    memset(check, 0, sizeof(*check));
     d->verdict->obligations |= obligations;
     check->kind = kind;
     check->cover = *cover;
@@ -174,9 +175,15 @@ static void decide_instance(decision_t *d)
 }
 
 /* True when a bare id can only be a Patient's: FHIR's `patient` parameters list Group as well, and yet read Patients alone. */
-static bool takes_patients_only(const fhir_parameter_t *parameter)
+static bool takes_patients_only(const decision_t *d, base_span_t code)
 {
+    const fhir_parameter_t *parameter;
     unsigned i;
+
+    if (base_span_is(code, "patient")) {
+        return true;
+    }
+    parameter = fhir_parameter_find(d->policy->definitions, d->request->type, code);
 
     for (i = 0; parameter != NULL && i < parameter->paths.n; i++) {
         if (parameter->paths.rows[i].target == NULL ||
@@ -184,21 +191,20 @@ static bool takes_patients_only(const fhir_parameter_t *parameter)
             break;
         }
     }
-    return parameter != NULL &&
-           (strcmp(parameter->name, "patient") == 0 || (i > 0 && i == parameter->paths.n));
+    return parameter != NULL && i > 0 && i == parameter->paths.n;
 }
 
 /* True when one alternative of a subject-type parameter names a Patient other than those of the cover (C15, C18). */
-static bool alternative_is_other(const smart_cover_t *cover, const fhir_parameter_t *parameter,
-                                 base_span_t value)
+static bool alternative_is_other(const decision_t *d, const smart_cover_t *cover,
+                                 base_span_t code, base_span_t value)
 {
     static const base_span_t patient = BASE_SPAN_LIT("Patient");
     fhir_reference_t reference;
 
     fhir_reference_parse(value, &reference);
     if (reference.kind == FHIR_REFERENCE_BARE) {
-        return (strcmp(cover->type->name, "Patient") == 0 || takes_patients_only(parameter)) &&
-               !smart_cover_has_patient(cover, reference.id);
+        return !smart_cover_has_patient(cover, reference.id) &&
+               (strcmp(cover->type->name, "Patient") == 0 || takes_patients_only(d, code));
     }
     return base_span_eq(reference.type, patient) &&
            fhir_reference_is_own(&reference, cover->base->urls, cover->base->urls_n) &&
@@ -207,19 +213,17 @@ static bool alternative_is_other(const smart_cover_t *cover, const fhir_paramete
 
 static bool item_is_other(const decision_t *d, const smart_cover_t *cover, const fhir_item_t *item)
 {
-    const fhir_parameter_t *parameter =
-        fhir_parameter_find(d->policy->definitions, d->request->type, item->code);
     base_span_t rest = item->value, part, id;
     bool typed = item->modifier.p != NULL && base_span_is(item->modifier, "Patient");
-    bool subject = smart_cover_is_subject(cover->type, item->code);
 
-    if (!subject || item->chained || (item->modifier.p != NULL && !typed)) {
+    if (item->chained || (item->modifier.p != NULL && !typed) ||
+        !smart_cover_is_subject(cover->type, item->code)) {
         return false;
     }
     while (rest.p != NULL) {
         part = fhir_query_split(&rest);
         id = typed && fhir_id_is_valid(part) ? part : base_span_make(NULL, 0);
-        if (alternative_is_other(cover, parameter, part) ||
+        if (alternative_is_other(d, cover, item->code, part) ||
             (id.p != NULL && !smart_cover_has_patient(cover, id))) {
             return true;
         }
@@ -712,35 +716,32 @@ static void decide_batch(smart_decision_t *d)
     allow(d, "B5");
 }
 
-static const struct {
-    fhir_interaction_t interaction;
-    void (*decide)(decision_t *d);
-} deciders[] = {
-    {FHIR_BATCH, decide_batch},
-    {FHIR_READ, decide_instance},
-    {FHIR_VREAD, decide_instance},
-    {FHIR_HISTORY_INSTANCE, decide_instance},
-    {FHIR_HISTORY_TYPE, decide_type_history},
-    {FHIR_HISTORY_SYSTEM, decide_system},
-    {FHIR_SEARCH_TYPE, decide_search},
-    {FHIR_SEARCH_COMPARTMENT, decide_search},
-    {FHIR_SEARCH_COMPARTMENT_ALL, decide_system},
-    {FHIR_SEARCH_SYSTEM, decide_system},
-    {FHIR_PAGE, decide_base_page},
-    {FHIR_CREATE, smart_decide_write},
-    {FHIR_CREATE_CONDITIONAL, smart_decide_write},
-    {FHIR_UPDATE, smart_decide_write},
-    {FHIR_UPDATE_CONDITIONAL, smart_decide_write},
-    {FHIR_PATCH, smart_decide_write},
-    {FHIR_PATCH_CONDITIONAL, smart_decide_write},
-    {FHIR_DELETE, smart_decide_write},
-    {FHIR_DELETE_CONDITIONAL, smart_decide_write},
+/* What has no row is refused. */
+static void (*const deciders[])(decision_t *d) = {
+    [FHIR_BATCH] = decide_batch,
+    [FHIR_READ] = decide_instance,
+    [FHIR_VREAD] = decide_instance,
+    [FHIR_HISTORY_INSTANCE] = decide_instance,
+    [FHIR_HISTORY_TYPE] = decide_type_history,
+    [FHIR_HISTORY_SYSTEM] = decide_system,
+    [FHIR_SEARCH_TYPE] = decide_search,
+    [FHIR_SEARCH_COMPARTMENT] = decide_search,
+    [FHIR_SEARCH_COMPARTMENT_ALL] = decide_system,
+    [FHIR_SEARCH_SYSTEM] = decide_system,
+    [FHIR_PAGE] = decide_base_page,
+    [FHIR_CREATE] = smart_decide_write,
+    [FHIR_CREATE_CONDITIONAL] = smart_decide_write,
+    [FHIR_UPDATE] = smart_decide_write,
+    [FHIR_UPDATE_CONDITIONAL] = smart_decide_write,
+    [FHIR_PATCH] = smart_decide_write,
+    [FHIR_PATCH_CONDITIONAL] = smart_decide_write,
+    [FHIR_DELETE] = smart_decide_write,
+    [FHIR_DELETE_CONDITIONAL] = smart_decide_write,
 };
 
 static void decide_protected(decision_t *d)
 {
-    fhir_interaction_t interaction = d->request->row->interaction;
-    size_t i;
+    unsigned interaction = (unsigned) d->request->row->interaction;
 
     if (d->grants == NULL) {
         refuse(d, BASE_NO_CREDENTIALS, "H2");
@@ -750,11 +751,10 @@ static void decide_protected(decision_t *d)
         decide_operation(d);
         return;
     }
-    for (i = 0; i < sizeof(deciders) / sizeof(deciders[0]); i++) {
-        if (deciders[i].interaction == interaction && d->request->row->decided) {
-            deciders[i].decide(d);
-            return;
-        }
+    if (interaction < sizeof(deciders) / sizeof(deciders[0]) && deciders[interaction] != NULL &&
+        d->request->row->decided) {
+        deciders[interaction](d);
+        return;
     }
     refuse(d, BASE_INTERACTION_REFUSED, "B2");
 }

@@ -14,6 +14,7 @@ static void check_matches(const smart_lookup_t *lookup, const fhir_request_t *re
     smart_check_t *check = &verdict->check[0];
 
     if (verdict->check_n == 0) {
+        memset(check, 0, sizeof(*check));
         check->kind = SMART_CHECK_SEARCHSET;
         check->cover = smart_grants_cover(lookup->_grants, SMART_S, request->type);
         check->grants = lookup->_grants;

@@ -58,9 +58,8 @@ static const fhir_type_t *untrue_type(const judging_t *j, const fhir_type_set_t 
     const fhir_definitions_t *definitions = j->policy->definitions;
     unsigned i;
 
-    for (i = 0; i < definitions->n_types; i++) {
-        if (fhir_type_set_has(set, &definitions->types[i]) &&
-            !is_true(j->grants, SMART_S, &definitions->types[i])) {
+    for (i = 0; (i = fhir_type_set_next(set, i)) < definitions->n_types; i++) {
+        if (!is_true(j->grants, SMART_S, &definitions->types[i])) {
             return &definitions->types[i];
         }
     }
@@ -162,11 +161,10 @@ static bool include_granted(const smart_grants_t *grants, const smart_policy_t *
     const fhir_type_t *type;
     unsigned i;
 
-    for (i = 0; i < definitions->n_types; i++) {
+    for (i = 0; (i = fhir_type_set_next(&use->include.returned, i)) < definitions->n_types; i++) {
         type = &definitions->types[i];
-        if (fhir_type_set_has(&use->include.returned, type) &&
-            (is_granted(grants, SMART_S, type) ||
-             (use->kind == FHIR_USE_INCLUDE && is_granted(grants, SMART_R, type)))) {
+        if (is_granted(grants, SMART_S, type) ||
+            (use->kind == FHIR_USE_INCLUDE && is_granted(grants, SMART_R, type))) {
             return true;
         }
     }
@@ -176,14 +174,9 @@ static bool include_granted(const smart_grants_t *grants, const smart_policy_t *
 static const fhir_type_t *first_type(const judging_t *j, const fhir_type_set_t *set)
 {
     const fhir_definitions_t *definitions = j->policy->definitions;
-    unsigned i;
+    unsigned i = fhir_type_set_next(set, 0);
 
-    for (i = 0; i < definitions->n_types; i++) {
-        if (fhir_type_set_has(set, &definitions->types[i])) {
-            return &definitions->types[i];
-        }
-    }
-    return NULL;
+    return i < definitions->n_types ? &definitions->types[i] : NULL;
 }
 
 /* C2, C3 */
@@ -523,11 +516,21 @@ static void judge_read_item(judging_t *j)
     }
 }
 
+/* By its whole name, or by what stands before a modifier. */
+static bool is_page(const judging_t *j)
+{
+    if (j->use.kind == FHIR_USE_PAGE) {
+        return true;
+    }
+    return (j->policy->page_parameters_n > 0 || j->item->code.n != j->item->name.n) &&
+           smart_parameters_is_page(j->policy, j->item->code);
+}
+
 static void judge_item(judging_t *j)
 {
     if (j->item->value.p == NULL) {
         refuse(j, BASE_PARAMETER_REFUSED, "C1");
-    } else if (j->use.kind == FHIR_USE_PAGE || smart_parameters_is_page(j->policy, j->item->code)) {
+    } else if (is_page(j)) {
         if (j->asking == SMART_ASK_CRITERIA || j->asking == SMART_ASK_PLAIN) {
             refuse(j, BASE_PARAMETER_REFUSED, "L20");
         }
@@ -562,7 +565,7 @@ void smart_parameters_judge(const smart_grants_t *grants, const smart_policy_t *
                             const fhir_type_t *type, const smart_cover_t *cover,
                             smart_parameters_t *out)
 {
-    judging_t j = {0};
+    judging_t j;
     size_t at = 0;
 
     memset(out, 0, sizeof(*out));

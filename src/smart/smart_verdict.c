@@ -1,5 +1,6 @@
 #include "smart/smart_verdict.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* RULES H. */
@@ -27,7 +28,7 @@ const char *smart_verdict_rule(base_reason_t reason)
 
 void smart_verdict_init(smart_verdict_t *verdict)
 {
-    memset(verdict, 0, sizeof(*verdict));
+    memset(verdict, 0, offsetof(smart_verdict_t, check));
     verdict->reason = BASE_INTERNAL;
     verdict->rule = "L";
     verdict->interaction = "";
