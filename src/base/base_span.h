@@ -52,7 +52,11 @@ static inline bool base_span_eq(base_span_t a, base_span_t b)
 /* Compares with a NUL terminated constant. */
 static inline bool base_span_is(base_span_t a, const char *text)
 {
-    return base_span_eq(a, base_span_of(text));
+    /* Most that are compared differ at once: those are not measured first. */
+    if (a.n == 0 || text[0] == '\0') {
+        return a.n == 0 && text[0] == '\0';
+    }
+    return a.p[0] == (unsigned char) text[0] && base_span_eq(a, base_span_make(text, strlen(text)));
 }
 
 /* ASCII case-insensitive comparison with a NUL terminated constant. */

@@ -25,11 +25,14 @@ bool fhir_version_find(base_span_t name, fhir_version_t *version)
 }
 
 /* The order of the tables, as base_span_cmp has it: names differ early, so nothing is measured first. */
-static int order_of(base_span_t name, const char *text)
+static inline int order_of(base_span_t name, const char *text)
 {
-    size_t i;
+    size_t i = 0;
 
-    for (i = 0; i < name.n && text[i] != '\0' && name.p[i] == (unsigned char) text[i]; i++) {
+    if (name.n > 0 && name.p[0] != (unsigned char) text[0]) {
+        return name.p[0] < (unsigned char) text[0] ? -1 : 1;
+    }
+    for (; i < name.n && text[i] != '\0' && name.p[i] == (unsigned char) text[i]; i++) {
     }
     if (i == name.n) {
         return text[i] == '\0' ? 0 : -1;

@@ -14,6 +14,8 @@
 #include "base/base_reason.h"
 #include "base/base_span.h"
 
+#include <string.h>
+
 typedef enum { FHIR_R4, FHIR_R4B, FHIR_R5, FHIR_VERSION_COUNT } fhir_version_t;
 
 /* What a patient-level grant may do with a type (RULES D8; editorial). */
@@ -171,6 +173,12 @@ const fhir_parameter_t *fhir_parameter_find(const fhir_definitions_t *defs, cons
 /* True when the parameter reads the same element as the type's narrowing parameter does (RULES
  * C15). */
 bool fhir_parameter_is_subject(const fhir_type_t *type, base_span_t name);
+
+/* True when the type has that name. */
+static inline bool fhir_type_is(const fhir_type_t *type, const char *name)
+{
+    return type->name[0] == name[0] && strcmp(type->name, name) == 0;
+}
 
 static inline bool fhir_type_set_has(const fhir_type_set_t *set, const fhir_type_t *type)
 {

@@ -4,13 +4,12 @@
 
 #include <string.h>
 
+/* Those that begin with '_'. */
 static const base_span_t page_names[] = {
-    BASE_SPAN_LIT("_getpages"),   BASE_SPAN_LIT("_getpagesoffset"),
-    BASE_SPAN_LIT("_bundletype"), BASE_SPAN_LIT("_pageId"),
-    BASE_SPAN_LIT("_page"),       BASE_SPAN_LIT("_page_token"),
-    BASE_SPAN_LIT("_cursor"),     BASE_SPAN_LIT("_offset"),
-    BASE_SPAN_LIT("_skip"),       BASE_SPAN_LIT("_snapshot"),
-    BASE_SPAN_LIT("page"),        BASE_SPAN_LIT("ct")};
+    BASE_SPAN_LIT("_getpages"), BASE_SPAN_LIT("_getpagesoffset"), BASE_SPAN_LIT("_bundletype"),
+    BASE_SPAN_LIT("_pageId"),   BASE_SPAN_LIT("_page"),           BASE_SPAN_LIT("_page_token"),
+    BASE_SPAN_LIT("_cursor"),   BASE_SPAN_LIT("_offset"),         BASE_SPAN_LIT("_skip"),
+    BASE_SPAN_LIT("_snapshot")};
 
 static int hex_digit(unsigned char c)
 {
@@ -198,18 +197,6 @@ base_reason_t fhir_query_parse(base_span_t url, base_span_t form, base_arena_t *
     return reason;
 }
 
-fhir_item_t *fhir_query_next(const fhir_query_t *query, size_t *at)
-{
-    while (*at < query->n) {
-        fhir_item_t *item = &query->items[(*at)++];
-
-        if (!item->removed) {
-            return item;
-        }
-    }
-    return NULL;
-}
-
 fhir_item_t *fhir_query_find(const fhir_query_t *query, base_span_t code, size_t *at)
 {
     fhir_item_t *item;
@@ -367,6 +354,9 @@ bool fhir_query_has_credentials(const fhir_query_t *query)
 
 bool fhir_query_is_page(base_span_t name)
 {
+    if (name.n == 0 || name.p[0] != '_') {
+        return base_span_is(name, "page") || base_span_is(name, "ct");
+    }
     for (size_t i = 0; i < sizeof(page_names) / sizeof(page_names[0]); i++) {
         if (base_span_eq(name, page_names[i])) {
             return true;

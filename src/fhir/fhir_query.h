@@ -58,7 +58,17 @@ base_reason_t fhir_query_parse(base_span_t url, base_span_t form, base_arena_t *
 fhir_item_t *fhir_query_find(const fhir_query_t *query, base_span_t code, size_t *at);
 
 /* The next item of any name that is not removed; NULL at the end. */
-fhir_item_t *fhir_query_next(const fhir_query_t *query, size_t *at);
+static inline fhir_item_t *fhir_query_next(const fhir_query_t *query, size_t *at)
+{
+    while (*at < query->n) {
+        fhir_item_t *item = &query->items[(*at)++];
+
+        if (!item->removed) {
+            return item;
+        }
+    }
+    return NULL;
+}
 
 /* True when an item has exactly this name and this decoded value (RULES L5: append nothing said
  * already). */

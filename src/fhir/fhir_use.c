@@ -28,9 +28,12 @@ static const struct {
     base_span_t name;
     fhir_special_t special;
 } specials[] = {
-    {BASE_SPAN_LIT("_filter"), FHIR_SPECIAL_FILTER}, {BASE_SPAN_LIT("_query"), FHIR_SPECIAL_QUERY},
-    {BASE_SPAN_LIT("_list"), FHIR_SPECIAL_LIST},     {BASE_SPAN_LIT("_in"), FHIR_SPECIAL_IN},
-    {BASE_SPAN_LIT("_text"), FHIR_SPECIAL_TEXT},     {BASE_SPAN_LIT("_content"), FHIR_SPECIAL_CONTENT},
+    {BASE_SPAN_LIT("_filter"), FHIR_SPECIAL_FILTER},
+    {BASE_SPAN_LIT("_query"), FHIR_SPECIAL_QUERY},
+    {BASE_SPAN_LIT("_list"), FHIR_SPECIAL_LIST},
+    {BASE_SPAN_LIT("_in"), FHIR_SPECIAL_IN},
+    {BASE_SPAN_LIT("_text"), FHIR_SPECIAL_TEXT},
+    {BASE_SPAN_LIT("_content"), FHIR_SPECIAL_CONTENT},
 };
 
 static const struct {
@@ -421,7 +424,7 @@ static bool use_reserved(const fhir_item_t *item, fhir_use_t *use)
 static void use_plain(const fhir_definitions_t *defs, const fhir_type_t *type, fhir_use_t *use)
 {
     use->parameter = fhir_parameter_find(defs, type, use->name);
-    use->kind = use->parameter != NULL      ? FHIR_USE_FILTER
+    use->kind = use->parameter != NULL       ? FHIR_USE_FILTER
                 : begins_reserved(use->name) ? FHIR_USE_RESERVED
                                              : FHIR_USE_UNKNOWN;
 }

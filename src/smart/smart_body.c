@@ -193,7 +193,7 @@ static base_reason_t read_all(reader_t *r)
 
 static bool is_raw_binary(const fhir_request_t *request)
 {
-    return strcmp(request->type->name, "Binary") == 0 &&
+    return fhir_type_is(request->type, "Binary") &&
            !smart_media_is_fhir(request->message.content_type);
 }
 

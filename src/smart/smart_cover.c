@@ -6,11 +6,6 @@
 
 #define PATIENTS_MAX (SMART_CONFINED_MAX * SMART_PATIENTS_MAX)
 
-bool smart_cover_is_true(const smart_cover_t *cover)
-{
-    return cover->is_true;
-}
-
 const smart_alternative_t *smart_cover_alternative(const smart_cover_t *cover, size_t *at)
 {
     const smart_alternative_t *alternative;
@@ -174,7 +169,7 @@ const char *smart_cover_parameter(const fhir_type_t *type)
 
 static bool is_patient(const fhir_type_t *type)
 {
-    return strcmp(type->name, "Patient") == 0;
+    return fhir_type_is(type, "Patient");
 }
 
 bool smart_cover_is_subject(const fhir_type_t *type, base_span_t name)
@@ -211,7 +206,7 @@ fhir_paths_t smart_cover_paths(const smart_cover_t *cover)
 static bool nobody_suffices(const smart_cover_t *cover)
 {
     return cover->letter == SMART_R && is_linked_type(cover->type) &&
-           strcmp(cover->type->name, "Device") == 0;
+           fhir_type_is(cover->type, "Device");
 }
 
 /* Bits of the lens: of one cover's confinements, and of tests. */

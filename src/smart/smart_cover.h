@@ -46,7 +46,10 @@ typedef struct {
 } smart_cover_t;
 
 /* True: nothing is checked. */
-bool smart_cover_is_true(const smart_cover_t *cover);
+static inline bool smart_cover_is_true(const smart_cover_t *cover)
+{
+    return cover->is_true;
+}
 
 /* Nothing is granted. */
 bool smart_cover_is_empty(const smart_cover_t *cover);

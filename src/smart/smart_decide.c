@@ -107,7 +107,7 @@ static void decide_base_page(decision_t *d)
 /* D9: what lies at and below Patient/{another id} is refused by the request alone, whether it exists or not. */
 bool smart_decision_names_other(const decision_t *d, const smart_cover_t *cover)
 {
-    return strcmp(d->request->type->name, "Patient") == 0 && !cover->linked &&
+    return fhir_type_is(d->request->type, "Patient") && !cover->linked &&
            smart_cover_is_confined(cover) && !smart_cover_has_patient(cover, d->request->id);
 }
 
@@ -121,7 +121,7 @@ static void look_first(decision_t *d, unsigned lookup)
 /* D6: a Provenance by its targets, where a patient's grant has no constraint. */
 static bool is_by_targets(const decision_t *d, const smart_cover_t *cover)
 {
-    return strcmp(d->request->type->name, "Provenance") == 0 && cover->confined_n > 0;
+    return fhir_type_is(d->request->type, "Provenance") && cover->confined_n > 0;
 }
 
 /* D11: versions by their own body; with `both` the current one is read first, and must be covered as well. */
@@ -195,16 +195,20 @@ static bool takes_patients_only(const decision_t *d, base_span_t code)
 }
 
 /* True when one alternative of a subject-type parameter names a Patient other than those of the cover (C15, C18). */
-static bool alternative_is_other(const decision_t *d, const smart_cover_t *cover,
-                                 base_span_t code, base_span_t value)
+static bool alternative_is_other(const decision_t *d, const smart_cover_t *cover, base_span_t code,
+                                 base_span_t value)
 {
     static const base_span_t patient = BASE_SPAN_LIT("Patient");
     fhir_reference_t reference;
 
+    /* as most say it: the bare id */
+    if (smart_cover_has_patient(cover, value)) {
+        return false;
+    }
     fhir_reference_parse(value, &reference);
     if (reference.kind == FHIR_REFERENCE_BARE) {
         return !smart_cover_has_patient(cover, reference.id) &&
-               (strcmp(cover->type->name, "Patient") == 0 || takes_patients_only(d, code));
+               (fhir_type_is(cover->type, "Patient") || takes_patients_only(d, code));
     }
     return base_span_eq(reference.type, patient) &&
            fhir_reference_is_own(&reference, cover->base->urls, cover->base->urls_n) &&
@@ -249,7 +253,7 @@ static bool searches_by_target(const decision_t *d)
 {
     size_t at = 0;
 
-    return strcmp(d->request->type->name, "Provenance") == 0 &&
+    return fhir_type_is(d->request->type, "Provenance") &&
            fhir_query_find(&d->request->query, BASE_SPAN("target"), &at) != NULL;
 }
 
@@ -301,11 +305,11 @@ static bool compartment_is_own(decision_t *d, const smart_cover_t *cover)
     if (d->request->compartment == NULL || !smart_cover_is_confined(cover)) {
         return true;
     }
-    if (strcmp(d->request->compartment->name, "Encounter") == 0) {
+    if (fhir_type_is(d->request->compartment, "Encounter")) {
         look_first(d, SMART_LOOKUP_COMPARTMENT);
         return true;
     }
-    if (strcmp(d->request->compartment->name, "Patient") != 0) {
+    if (!fhir_type_is(d->request->compartment, "Patient")) {
         refuse(d, BASE_PATIENT_INTERACTION, "D7");
         return false;
     }
@@ -405,7 +409,7 @@ static void decide_own_compartment(decision_t *d, const smart_parameters_t *para
         refuse(d, BASE_PARAMETER_REFUSED, "C11");
         return;
     }
-    if (strcmp(d->request->compartment->name, "Encounter") == 0) {
+    if (fhir_type_is(d->request->compartment, "Encounter")) {
         look_first(d, SMART_LOOKUP_COMPARTMENT);
     }
     types = smart_types_own(d->grants, d->request, d->policy->definitions, &listed, &other);
@@ -427,9 +431,8 @@ static void decide_own_compartment(decision_t *d, const smart_parameters_t *para
 
 static bool is_own_kind(const decision_t *d)
 {
-    return d->request->compartment != NULL &&
-           (strcmp(d->request->compartment->name, "Patient") == 0 ||
-            strcmp(d->request->compartment->name, "Encounter") == 0);
+    return d->request->compartment != NULL && (fhir_type_is(d->request->compartment, "Patient") ||
+                                               fhir_type_is(d->request->compartment, "Encounter"));
 }
 
 static void decide_system(decision_t *d)
@@ -569,7 +572,7 @@ static void decide_everything(decision_t *d)
     }
     plain = cover;
     plain._alternative_n = 0;
-    if (!smart_cover_is_true(&cover) && (strcmp(d->request->type->name, "Patient") != 0 ||
+    if (!smart_cover_is_true(&cover) && (!fhir_type_is(d->request->type, "Patient") ||
                                          !smart_cover_has_patient(&plain, d->request->id))) {
         look_first(d, SMART_LOOKUP_INSTANCE);
     }

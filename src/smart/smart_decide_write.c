@@ -23,8 +23,7 @@ static void refuse_letter(smart_decision_t *d, unsigned letter)
     smart_decision_missing(d, letter);
     if (d->verdict->reason == BASE_TYPE_NOT_PATIENT_LEVEL &&
         fhir_type_set_has(&d->policy->members, d->request->type)) {
-        refuse(d, BASE_PATIENT_WRITE,
-               strcmp(d->request->type->name, "Patient") == 0 ? "D10" : "D6");
+        refuse(d, BASE_PATIENT_WRITE, fhir_type_is(d->request->type, "Patient") ? "D10" : "D6");
     }
 }
 
@@ -70,7 +69,7 @@ static bool criteria_judged(smart_decision_t *d)
 /* A Subscription exports what will be written in future; its criteria are not judged yet (B13). */
 static bool exports_future(const smart_decision_t *d)
 {
-    return strcmp(d->request->type->name, "Subscription") == 0 && kind_of(d)->has_body;
+    return fhir_type_is(d->request->type, "Subscription") && kind_of(d)->has_body;
 }
 
 /* D10: of the patches only JSON's can be applied and judged. Anything else that no server reads as a patch is a matter of its content type. */

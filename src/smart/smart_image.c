@@ -34,7 +34,7 @@ struct smart_image_s {
 
 static bool is_patient_type(const fhir_type_t *type)
 {
-    return strcmp(type->name, "Patient") == 0;
+    return fhir_type_is(type, "Patient");
 }
 
 /* What cannot be watched fails, so that it never permits. */
@@ -155,7 +155,7 @@ static bool is_of(const smart_image_t *image, const patient_t *patient, const fh
     if (is_patient_type(image->cover.type)) {
         return !facts->id.unknown && base_span_eq(fhir_text_span(&facts->id), patient->id);
     }
-    if (strcmp(image->cover.type->name, "Provenance") == 0) {
+    if (fhir_type_is(image->cover.type, "Provenance")) {
         return image->cover.letter == SMART_C;
     }
     for (i = 0; i < patient->n; i++) {

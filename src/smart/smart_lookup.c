@@ -107,7 +107,7 @@ static bool is_own_patient(const smart_lookup_t *lookup, const smart_lookup_want
 {
     smart_cover_t by;
 
-    if (one->why != SMART_LOOKUP_TARGETS || strcmp(one->type->name, "Patient") != 0) {
+    if (one->why != SMART_LOOKUP_TARGETS || !fhir_type_is(one->type, "Patient")) {
         return false;
     }
     by = smart_grants_cover(lookup->_grants, SMART_S, lookup->_request->type);

@@ -97,7 +97,7 @@ static bool may_be_covered(const smart_lookup_t *lookup, const fhir_type_t *type
     smart_cover_t search = smart_grants_cover(lookup->_grants, SMART_S, type);
 
     return !smart_cover_is_empty(&read) || !smart_cover_is_empty(&search) ||
-           (strcmp(type->name, "Patient") == 0 && smart_cover_has_patient(&by, id));
+           (fhir_type_is(type, "Patient") && smart_cover_has_patient(&by, id));
 }
 
 /* L9: instances by name, and few of them. */

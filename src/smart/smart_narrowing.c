@@ -26,7 +26,7 @@ typedef struct {
 
 static base_span_t write_patients(making_t *m, const smart_confinement_t *who)
 {
-    const char *prefix = strcmp(m->cover->type->name, "Patient") != 0 &&
+    const char *prefix = !fhir_type_is(m->cover->type, "Patient") &&
                                  m->cover->type->narrowing.parameter != NULL &&
                                  m->cover->type->narrowing.value_has_type
                              ? "Patient/"

@@ -76,7 +76,7 @@ static bool set_is(const fhir_type_set_t *set, const fhir_type_t *type)
 
 static bool is_patient(const fhir_type_t *type)
 {
-    return type != NULL && strcmp(type->name, "Patient") == 0;
+    return type != NULL && fhir_type_is(type, "Patient");
 }
 
 /* An element that can hold one reference only: what narrows it leaves no room for another patient. */

@@ -94,7 +94,7 @@ static void preset_types(smart_policy_t *policy)
             fhir_type_set_add(&policy->shared, type);
         } else if ((type->class_of == FHIR_CLASS_PATIENT_LINKED && type->links.n > 0) ||
                    (type->class_of == FHIR_CLASS_COMPARTMENT &&
-                    (policy->group_allow || strcmp(type->name, "Group") != 0))) {
+                    (policy->group_allow || !fhir_type_is(type, "Group")))) {
             fhir_type_set_add(&policy->members, type);
         }
     }
@@ -370,8 +370,8 @@ bool smart_policy_set(smart_policy_t *policy, const base_span_t *argv, size_t ar
 /* Never by type scope alone: patients' own data, credentials (D5), and raw content, which has rules of its own (B11). */
 static bool may_be_shared(const fhir_type_t *type)
 {
-    return type->class_of != FHIR_CLASS_COMPARTMENT && strcmp(type->name, "Subscription") != 0 &&
-           strcmp(type->name, "Binary") != 0;
+    return type->class_of != FHIR_CLASS_COMPARTMENT && !fhir_type_is(type, "Subscription") &&
+           !fhir_type_is(type, "Binary");
 }
 
 static bool is_edit(base_span_t text)

@@ -114,7 +114,8 @@ typedef struct {
     bool is_public;          /* needs no token */
     bool is_preflight;       /* answered at the edge, nothing is sent (B10) */
     size_t check_n;
-    smart_check_t check[SMART_CHECKS_MAX]; /* last, and set up one by one: those beyond check_n hold nothing */
+    smart_check_t check
+        [SMART_CHECKS_MAX]; /* last, and set up one by one: those beyond check_n hold nothing */
 } smart_verdict_t;
 
 /* The rule behind a reason that was found before anything could be decided: credentials, tokens, keys. "L" for all others; never NULL. */

@@ -15,7 +15,7 @@ static smart_step_t uncovered(smart_write_t *write)
 /* D6: the own Patient by the reference alone. */
 static bool is_own_patient(const smart_write_t *write, const smart_target_t *target)
 {
-    return target->type != NULL && strcmp(target->type->name, "Patient") == 0 &&
+    return target->type != NULL && fhir_type_is(target->type, "Patient") &&
            smart_cover_has_patient(&write->_cover, target->reference.id);
 }
 
