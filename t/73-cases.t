@@ -58,7 +58,10 @@ sub quoted { return join ' ', map { /[;{}"'\\#]/ || !length ? do { (my $q = $_) 
 sub settings {
     my ($case) = @_;
 
-    return $json->encode([ $case->{issuer} || [], $case->{many} ? 1 : 0, $case->{policy} || [], $case->{location} || [] ]);
+    # A location that has seen the narrowing ignored shows no total any more (L6).
+    my $total = ref $case->{answer} eq 'HASH' && $case->{answer}{type} && exists $case->{answer}{total} ? $case : undef;
+
+    return $json->encode([ $case->{issuer} || [], $case->{many} ? 1 : 0, $case->{policy} || [], $case->{location} || [], $total ]);
 }
 
 my (%server, $conf);

@@ -109,6 +109,7 @@ typedef struct {
     size_t                      body_buffer;
     size_t                      response_buffer;
     size_t                      response_max;
+    u_char                     *ignored;     /* L6, by type, of this worker */
     ngx_int_t                   bundle_max;
     ngx_int_t                   preread_max;
     ngx_msec_t                  preread_timeout;
@@ -188,6 +189,8 @@ struct ngx_http_smart_ctx_s {
     ngx_http_smart_preread_t   *preread;     /* on its way; NULL: none */
 
     ngx_http_smart_sent_t       sent;
+    ngx_str_t                   host;        /* as sent; of no request: empty */
+    ngx_str_t                   prefix;      /* as sent, before the path */
     ngx_http_handler_pt         content_handler;
     ngx_int_t                 (*create_request)(ngx_http_request_t *r);
     ngx_int_t                 (*create_key)(ngx_http_request_t *r);
@@ -335,6 +338,8 @@ void ngx_http_smart_log_denial(ngx_http_request_t *r,
 void ngx_http_smart_log_cut(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_reason_t reason);
 void ngx_http_smart_log_spill(ngx_http_request_t *r);
+void ngx_http_smart_log_ignored(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx);
 void ngx_http_smart_log_fault(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     const char *what);
 

@@ -650,7 +650,9 @@ ngx_http_smart_bases(ngx_conf_t *cf, ngx_http_smart_loc_conf_t *conf)
     n = conf->variable ? smcf->issuers.issuers.nelts : conf->issuers_n;
 
     conf->bases = ngx_pcalloc(cf->pool, (n + 1) * sizeof(smart_base_t));
-    if (conf->bases == NULL) {
+    conf->ignored = ngx_pcalloc(cf->pool, FHIR_TYPES_MAX);
+
+    if (conf->bases == NULL || conf->ignored == NULL) {
         return NGX_ERROR;
     }
 

@@ -78,6 +78,9 @@ ngx_int_t ngx_http_smart_headers_inject(ngx_http_request_t *r,
 ngx_int_t ngx_http_smart_headers_open(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
 
+/* B15, who we are: the public base's host, else this machine. */
+base_span_t ngx_http_smart_own_host(ngx_http_smart_ctx_t *ctx);
+
 /*
  * True for a name that only the module may send: launch context, in any
  * spelling, and renamed ones of the server.

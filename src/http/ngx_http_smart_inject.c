@@ -366,15 +366,13 @@ ngx_http_smart_inject_length(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 }
 
 
-/* Who we are: the public base's host, else this machine. */
-
-static base_span_t
-ngx_http_smart_inject_host(ngx_http_smart_ctx_t *ctx)
+base_span_t
+ngx_http_smart_own_host(ngx_http_smart_ctx_t *ctx)
 {
     size_t       at;
     base_span_t  rest;
 
-    if (ctx->base->urls_n == 0) {
+    if (ctx->base == NULL || ctx->base->urls_n == 0) {
         return base_span_make(ngx_cycle->hostname.data,
                               ngx_cycle->hostname.len);
     }
@@ -408,7 +406,7 @@ ngx_http_smart_inject_intermediary(ngx_http_request_t *r,
     base_span_t               host, came, value;
     ngx_http_smart_header_t  *header;
 
-    host = ngx_http_smart_inject_host(ctx);
+    host = ngx_http_smart_own_host(ctx);
     came = ngx_http_smart_headers_value(r, "x-intermediary", 14);
 
     if (came.n == 0 || came.n > NGX_HTTP_SMART_VALUE_MAX) {

@@ -106,6 +106,32 @@ ngx_http_smart_log_cut(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 
 
 void
+ngx_http_smart_log_ignored(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
+{
+    ngx_log_t                 *log;
+    ngx_str_t                  type;
+    ngx_log_handler_pt         handler;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    type = ngx_http_smart_str(ctx->verdict.type);
+
+    log = r->connection->log;
+    handler = log->handler;
+    log->handler = NULL;
+
+    ngx_log_error(NGX_LOG_WARN, log, 0,
+                  "smart: narrowing_ignored: the FHIR server of location "
+                  "\"%V\" answers searches of %V with what the narrowing "
+                  "excludes; it is taken out, and no total is shown until the "
+                  "next reload (L6)", &clcf->name, &type);
+
+    log->handler = handler;
+}
+
+
+void
 ngx_http_smart_log_spill(ngx_http_request_t *r)
 {
     ngx_log_t           *log;

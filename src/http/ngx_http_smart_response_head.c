@@ -7,6 +7,8 @@
 #include "ngx_http_smart_response.h"
 
 
+static ngx_int_t ngx_http_smart_intermediary(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx);
 static void ngx_http_smart_edit_head(ngx_http_request_t *r,
     smart_review_t *review);
 static void ngx_http_smart_edit_header(ngx_http_request_t *r,
@@ -57,11 +59,101 @@ ngx_http_smart_is_encoded(ngx_http_request_t *r)
 }
 
 
+static base_span_t
+ngx_http_smart_header_of(ngx_table_elt_t *h)
+{
+    return h ? ngx_http_smart_span(&h->value) : base_span_make(NULL, 0);
+}
+
+
+/* The answer's header of that name; the absent span when there is none. */
+
+static base_span_t
+ngx_http_smart_header_named(ngx_http_request_t *r, const char *name)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    ngx_http_smart_each(&r->headers_out.headers, part, i, h) {
+
+        if (h[i].hash && base_span_is_nocase(ngx_http_smart_span(&h[i].key),
+                                             name))
+        {
+            return ngx_http_smart_span(&h[i].value);
+        }
+    }
+
+    return base_span_make(NULL, 0);
+}
+
+
+/*
+ * L0: what links begin with. Of an answer from a cache it is not known what the
+ * request was sent to.
+ */
+
+static ngx_int_t
+ngx_http_smart_bases(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    smart_link_bases_t *bases)
+{
+    u_char     *p;
+    ngx_str_t   upstream, *schema;
+
+    bases->path = base_span_sub(ngx_http_smart_span(&ctx->uri), 0,
+                                ctx->base_len);
+
+    if (ctx->conf->base_url && ctx->base && ctx->base->urls_n) {
+        bases->public_url = ctx->base->urls[0];
+    }
+
+    if (ctx->host.len == 0 || r->upstream == NULL) {
+        return NGX_OK;
+    }
+
+    schema = &r->upstream->schema;
+
+    upstream.len = schema->len + ctx->host.len + ctx->prefix.len;
+    upstream.data = ngx_pnalloc(r->pool, upstream.len);
+
+    if (upstream.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(upstream.data, schema->data, schema->len);
+    p = ngx_cpymem(p, ctx->host.data, ctx->host.len);
+    ngx_memcpy(p, ctx->prefix.data, ctx->prefix.len);
+
+    bases->upstream = ngx_http_smart_span(&upstream);
+
+    return NGX_OK;
+}
+
+
+/*
+ * L6: that the FHIR server ignores a parameter is remembered by each worker
+ * until the next reload. It is no fact about a request.
+ */
+
+static u_char *
+ngx_http_smart_ignored(ngx_http_smart_ctx_t *ctx)
+{
+    const fhir_type_t  *type;
+
+    type = fhir_type_find(ctx->conf->policy->definitions, ctx->verdict.type);
+
+    return type ? &ctx->conf->ignored[type->index] : NULL;
+}
+
+
 /* What the head says to the review. */
 
-static void
-ngx_http_smart_head_of(ngx_http_request_t *r, smart_head_t *head)
+static ngx_int_t
+ngx_http_smart_head_of(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    smart_head_t *head)
 {
+    u_char  *ignored;
+
     ngx_memzero(head, sizeof(smart_head_t));
 
     head->status = (unsigned) r->headers_out.status;
@@ -72,14 +164,17 @@ ngx_http_smart_head_of(ngx_http_request_t *r, smart_head_t *head)
 
     head->content_encoded = ngx_http_smart_is_encoded(r);
 
-    if (r->headers_out.etag) {
-        head->etag = ngx_http_smart_span(&r->headers_out.etag->value);
-    }
+    head->etag = ngx_http_smart_header_of(r->headers_out.etag);
+    head->last_modified =
+                       ngx_http_smart_header_of(r->headers_out.last_modified);
+    head->location = ngx_http_smart_header_named(r, "location");
+    head->content_location = ngx_http_smart_header_named(r,
+                                                         "content-location");
 
-    if (r->headers_out.last_modified) {
-        head->last_modified =
-                        ngx_http_smart_span(&r->headers_out.last_modified->value);
-    }
+    ignored = ngx_http_smart_ignored(ctx);
+    head->narrowing_ignored = ignored && *ignored;
+
+    return ngx_http_smart_bases(r, ctx, &head->bases);
 }
 
 
@@ -115,19 +210,24 @@ ngx_http_smart_response_look(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
         return BASE_ANSWER_STATUS;
     }
 
-    ngx_http_smart_head_of(r, &head);
+    if (ngx_http_smart_head_of(r, ctx, &head) != NGX_OK) {
+        return BASE_NO_MEMORY;
+    }
 
     switch (smart_review_start(&ctx->review, ctx->arena, &ctx->verdict,
                                ctx->conf->policy, &head))
     {
     case SMART_REVIEW_PASS:
         ctx->answer = NGX_HTTP_SMART_PASS;
+        ngx_http_smart_edit_head(r, &ctx->review);
         return BASE_OK;
 
     case SMART_REVIEW_STREAM:
         ctx->answer = NGX_HTTP_SMART_HOLD;
         ngx_http_smart_edit_head(r, &ctx->review);
-        return BASE_OK;
+
+        return ctx->review.whole || ngx_http_smart_intermediary(r, ctx) == NGX_OK
+               ? BASE_OK : BASE_NO_MEMORY;
 
     default:
         return ctx->review.reason ? ctx->review.reason : BASE_INTERNAL;
@@ -173,6 +273,10 @@ ngx_http_smart_edit_header(ngx_http_request_t *r, ngx_table_elt_t *h,
 
     h->hash = 0;
 
+    if (h == r->headers_out.location) {
+        r->headers_out.location = NULL;
+    }
+
     if (h == r->headers_out.etag) {
         r->headers_out.etag = NULL;
     }
@@ -181,6 +285,31 @@ ngx_http_smart_edit_header(ngx_http_request_t *r, ngx_table_elt_t *h,
         r->headers_out.last_modified = NULL;
         r->headers_out.last_modified_time = -1;
     }
+}
+
+
+/*
+ * B15: what is shown may not be all that came.
+ */
+
+static ngx_int_t
+ngx_http_smart_intermediary(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    ngx_str_set(&h->key, "X-Intermediary");
+    h->value = ngx_http_smart_str(ngx_http_smart_own_host(ctx));
+
+    return NGX_OK;
 }
 
 
@@ -220,6 +349,15 @@ ngx_http_smart_response_head(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 void
 ngx_http_smart_response_noted(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 {
+    u_char  *ignored;
+
+    ignored = ngx_http_smart_ignored(ctx);
+
+    if (ctx->review.narrowing_ignored && ignored && !*ignored) {
+        *ignored = 1;
+        ngx_http_smart_log_ignored(r, ctx);
+    }
+
     if (ctx->review.mismatched) {
         ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
                       "smart: the answer to a batch has more or fewer entries "

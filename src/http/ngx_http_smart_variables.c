@@ -118,6 +118,28 @@ ngx_http_smart_fact_resource_type(ngx_http_request_t *r,
 }
 
 
+/* Entries that were taken out of the answer; of a Bundle that is checked. */
+
+static base_span_t
+ngx_http_smart_fact_removed(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    const smart_claims_t *claims)
+{
+    u_char  *p;
+
+    if (ctx == NULL || ctx->stream == NULL) {
+        return base_span_make(NULL, 0);
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (p == NULL) {
+        return base_span_make(NULL, 0);
+    }
+
+    return base_span_make(p, (size_t) (ngx_sprintf(p, "%uL",
+                                                   ctx->review.removed) - p));
+}
+
+
 /*
  * Before the judging phase (limit_req_zone keys, maps) three variables answer
  * from the token cache: known tokens only, so that nobody is asked for a
@@ -271,6 +293,7 @@ static ngx_http_variable_t  ngx_http_smart_variables[] = {
     NGX_HTTP_SMART_VARIABLE(intent),
     NGX_HTTP_SMART_VARIABLE(interaction),
     NGX_HTTP_SMART_VARIABLE(resource_type),
+    NGX_HTTP_SMART_VARIABLE(removed),
 
     { ngx_string("smart_context_"), NULL, ngx_http_smart_item_variable, 0,
       NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },

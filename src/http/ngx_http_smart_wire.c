@@ -148,6 +148,8 @@ ngx_http_smart_wire_target(ngx_http_smart_wire_t *w, base_span_t target)
         return "the path before the base is not a plain path";
     }
 
+    w->ctx->prefix = ngx_http_smart_str(prefix);
+
     return NULL;
 }
 
@@ -331,6 +333,10 @@ ngx_http_smart_wire_header(ngx_http_smart_wire_t *w, base_span_t name,
     if (!known && ngx_http_smart_wire_forbidden(w, &folded)) {
         return "a header that only the module may send was set "
                "(proxy_set_header)";
+    }
+
+    if (ngx_http_smart_folded_is(&folded, "host", 4)) {
+        w->ctx->host = ngx_http_smart_str(value);
     }
 
     if (ngx_http_smart_folded_is(&folded, "content-length", 14)) {

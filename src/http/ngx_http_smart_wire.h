@@ -11,7 +11,7 @@
 
 /*
  * NULL when r->upstream->request_bufs is what was judged; else what differs, a
- * constant for the log.
+ * constant for the log. Notes in ctx->host and ctx->prefix what it was sent to.
  */
 const char *ngx_http_smart_wire_differs(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);

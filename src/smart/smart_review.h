@@ -32,7 +32,7 @@ typedef struct {
     base_span_t upstream;   /* scheme, host and path prefix that were sent */
     base_span_t public_url; /* what clients call it; absent: links stay as they are */
     base_span_t
-        path; /* the location's own base, "/r4": what nginx makes of a Location may begin with it */
+        path; /* the location's own base, "/r4", "" for "/": what nginx makes of a Location begins with it; absent: not known */
 } smart_link_bases_t;
 
 /* What the head of the upstream's answer says. Absent spans: no such header. */

@@ -39,23 +39,48 @@ bool smart_review_is_upstream(const smart_review_t *review, base_span_t url)
            !base_span_eq(bases->upstream, bases->public_url) && is_below(url, bases->upstream);
 }
 
-base_span_t smart_review_public(const smart_review_t *review, base_span_t url)
+/* An absolute path of this host: not "//host", nor what browsers take for it. */
+static bool is_path(base_span_t url)
 {
-    base_span_t to = review->_head.bases.public_url, from = review->_head.bases.upstream;
-    unsigned char *text = base_arena_scratch(review->_arena, to.n + url.n - from.n + 1, 1);
+    return url.n > 0 && url.p[0] == '/' && (url.n == 1 || (url.p[1] != '/' && url.p[1] != '\\'));
+}
+
+/* By the location's own path, which nginx's proxy_redirect writes. */
+static bool is_below_path(const smart_review_t *review, base_span_t url)
+{
+    base_span_t path = review->_head.bases.path;
+
+    return path.p != NULL && is_path(url) && (path.n == 0 || is_below(url, path));
+}
+
+static base_span_t rebase(const smart_review_t *review, base_span_t to, base_span_t rest)
+{
+    unsigned char *text = base_arena_scratch(review->_arena, to.n + rest.n + 1, 1);
 
     if (text == NULL) {
         return base_span_make(NULL, 0);
     }
     memcpy(text, to.p, to.n);
-    memcpy(text + to.n, url.p + from.n, url.n - from.n);
-    return base_span_make(text, to.n + url.n - from.n);
+    memcpy(text + to.n, rest.p, rest.n);
+    return base_span_make(text, to.n + rest.n);
+}
+
+base_span_t smart_review_public(const smart_review_t *review, base_span_t url)
+{
+    const smart_link_bases_t *bases = &review->_head.bases;
+
+    return rebase(review, bases->public_url, base_span_sub(url, bases->upstream.n, url.n));
 }
 
 static void publish(smart_review_t *review, const char *name, base_span_t url)
 {
+    const smart_link_bases_t *bases = &review->_head.bases;
+
     if (smart_review_is_upstream(review, url)) {
         edit_header(review, name, smart_review_public(review, url));
+    } else if (bases->public_url.n > 0 && is_below_path(review, url)) {
+        edit_header(review, name,
+                    rebase(review, bases->public_url, base_span_sub(url, bases->path.n, url.n)));
     }
 }
 
@@ -79,7 +104,7 @@ static bool leads_home(const smart_review_t *review, base_span_t url)
     size_t i, slashes = 0;
 
     if (is_below(url, bases->upstream) || is_below(url, bases->public_url) ||
-        is_below(url, bases->path)) {
+        is_below_path(review, url)) {
         return true;
     }
     for (i = 0; i < path.n; i++) {
@@ -92,9 +117,15 @@ static bool leads_home(const smart_review_t *review, base_span_t url)
 }
 
 /* L10: never followed. 304 comes back only for conditional requests, which are the client's own here. */
-static bool is_redirect(unsigned status)
+static bool is_redirect(const smart_review_t *review)
 {
-    return status >= 300 && status < 400 && status != 304;
+    return review->_head.status >= 300 && review->_head.status < 400 && review->_head.status != 304;
+}
+
+/* L10: where it leads the client is judged again. */
+static bool is_redirect_home(const smart_review_t *review)
+{
+    return is_redirect(review) && leads_home(review, review->_head.location);
 }
 
 /* What comes back. */
@@ -262,8 +293,14 @@ static smart_review_step_t start_check(smart_review_t *review)
     if (review->_head.status >= 400 && review->_head.status < 600) {
         return start_error(review);
     }
+    if (is_redirect(review) && (is_instance_check(review) || !is_redirect_home(review))) {
+        return replace(review, BASE_ANSWER_STATUS);
+    }
     publish(review, "location", review->_head.location);
     publish(review, "content-location", review->_head.content_location);
+    if (is_redirect(review)) {
+        return start_stream(review, true);
+    }
     reason = unreadable(review);
     if (reason != BASE_OK && reason != BASE_ANSWER_STATUS && all_are(review, SMART_CHECK_WRITTEN)) {
         return start_stream(review, true);
@@ -281,7 +318,7 @@ static smart_review_step_t start_check(smart_review_t *review)
 
 static smart_review_step_t start_unchecked(smart_review_t *review)
 {
-    if (is_redirect(review->_head.status) && !leads_home(review, review->_head.location)) {
+    if (is_redirect(review) && !is_redirect_home(review)) {
         return replace(review, BASE_ANSWER_STATUS);
     }
     publish(review, "location", review->_head.location);
@@ -304,9 +341,6 @@ smart_review_step_t smart_review_head(smart_review_t *review)
     }
     if (!smart_verdict_obliges(verdict, SMART_RESPONSE)) {
         return start_unchecked(review);
-    }
-    if (is_redirect(review->_head.status)) {
-        return replace(review, BASE_ANSWER_STATUS);
     }
     return verdict->check_n == 0 ? replace(review, BASE_INTERNAL) : start_check(review);
 }

@@ -418,10 +418,34 @@ static void links(void)
     is_int(smart_review_start(&review, stage.arena, smart_judge_verdict(&stage.judge),
                               &stage.policy, &head),
            SMART_REVIEW_REPLACE, "another path");
-    head.location = base_span_make(NULL, 0);
+    head.bases.path = BASE_SPAN("");
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const paths[] = {"/other", "//other", "/\\other"};
+
+        head.location = base_span_of(paths[i]);
+        is_int(smart_review_start(&review, stage.arena, smart_judge_verdict(&stage.judge),
+                                  &stage.policy, &head),
+               i == 0 ? SMART_REVIEW_PASS : SMART_REVIEW_REPLACE, "no base path: to %s", paths[i]);
+    }
     head.bases = bases;
+    head.bases.path = BASE_SPAN("/r4");
     (void) stage_token(&stage, "patient/Observation.rs", "p1", NULL);
     (void) stage_line(&stage, "GET /Observation");
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const paths[] = {"/r4/Observation?a", "/r4x/Observation?a", "//r4"};
+
+        head.location = base_span_of(paths[i]);
+        is_int(smart_review_start(&review, stage.arena, smart_judge_verdict(&stage.judge),
+                                  &stage.policy, &head),
+               i == 0 ? SMART_REVIEW_STREAM : SMART_REVIEW_REPLACE, "a search goes to %s",
+               paths[i]);
+        ok(i > 0 ||
+               (review.bodiless && review.header_n == 1 &&
+                base_span_is(review.header[0].value, "https://fhir.example.org/r4/Observation?a")),
+           "... without its body, as the client knows it");
+    }
+    head.location = base_span_make(NULL, 0);
+    head.bases = bases;
     head.status = 200;
     for (size_t at = 0; at <= strlen(body); at++) {
         base_arena_t *arena = base_arena_new(1u << 22);
