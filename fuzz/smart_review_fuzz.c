@@ -213,11 +213,16 @@ static void check_parameter(const json_t *parameter)
 
 static void check_released(base_span_t body)
 {
-    json_t *json = json_loadb((const char *) body.p, body.n, JSON_REJECT_DUPLICATES, NULL);
+    json_error_t error;
+    json_t *json = json_loadb((const char *) body.p, body.n, JSON_REJECT_DUPLICATES, &error);
     const json_t *parameter;
     size_t i;
 
-    CHECK(json != NULL);
+    /* A number beyond what jansson can hold is JSON all the same. */
+    if (json == NULL) {
+        CHECK(json_error_code(&error) == json_error_numeric_overflow);
+        return;
+    }
     if (strcmp(text_of(json, "resourceType"), "Parameters") == 0) {
         json_array_foreach(json_object_get(json, "parameter"), i, parameter)
         {

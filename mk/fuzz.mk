@@ -9,7 +9,7 @@ FUZZ_FLAGS   := -std=c11 -Wall -Wextra -Wshadow -Werror -g -O1 -fno-omit-frame-p
                 -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_OBJECTS := $(PURE:src/%.c=$(OUT)/fuzz/%.o)
 
-.PHONY: fuzz fuzz-programs
+.PHONY: fuzz fuzz-programs fuzz-corpus
 fuzz-programs: $(FUZZ:%=$(OUT)/fuzz/%)
 
 fuzz: fuzz-programs ## build the fuzz targets; FUZZ_SECONDS=600 runs each that long
@@ -22,6 +22,12 @@ ifneq ($(FUZZ_SECONDS),)
 	        $(OUT)/fuzz/corpus/$$name $$seeds || exit 1; \
 	done
 endif
+
+fuzz-corpus: fuzz-programs ## each fuzz target over its seeds, once
+	@for name in $(FUZZ); do \
+	    $(OUT)/fuzz/$$name -runs=0 fuzz/corpus/$$name > $(OUT)/fuzz/$$name.log 2>&1 \
+	        || { cat $(OUT)/fuzz/$$name.log; exit 1; }; \
+	done
 
 $(OUT)/fuzz/%_fuzz: fuzz/%_fuzz.c $(FUZZ_OBJECTS) | deps-fuzz
 	$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(FUZZ_OBJECTS) $(PURE_LIBS)

@@ -221,6 +221,16 @@ sub body_as {
     return differs('body', $sent->body, bytes($case->{body}));
 }
 
+# An answer that is not shown: an outcome of our own, without a word of it.
+sub withheld {
+    my ($case, $answer) = @_;
+    my $told = told($case->{answer})->{body};
+    my $type = ref $answer->json eq 'HASH' ? $answer->json->{resourceType} : undef;
+
+    return differs('body', $answer->body, '') if $case->{request} =~ /^HEAD /;
+    return (differs('withheld', $type, 'OperationOutcome'), map { index($answer->body, $_) >= 0 ? "it says $_" : () } $told =~ /"((?:Patient\/)?p\d)"/g);
+}
+
 sub shown_as {
     my ($case, $answer) = @_;
     my $said = $case->{answer} ? told($case->{answer})->{status} : 200;
@@ -228,6 +238,7 @@ sub shown_as {
     my $kept = $case->{kept} || {};
 
     push @wrong, differs($_, scalar $answer->header($_), $kept->{$_}) for sort keys %$kept;
+    return (@wrong, withheld($case, $answer)) if $answer->status >= 400 && $said < 400;
     return @wrong if !exists $case->{shows} || @wrong || $answer->status >= 400;
     return differs('shows', $answer->body, $case->{shows} // '') if !ref $case->{shows};
     return same_json($answer->body, $case->{shows}) ? () : 'shows: ' . $answer->body;

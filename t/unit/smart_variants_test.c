@@ -94,8 +94,8 @@ static const char *const tokens[] = {
     "{\"scope\":\"patient/*.cruds\",\"patient\":\"p1\"}",
     "{\"scope\":\"patient/Observation.rs patient/Patient.rs\",\"patient\":\"p1\"}",
     "{\"scope\":\"patient/Observation.cruds?code=x\",\"patient\":\"p1\"}",
-    "{\"scope\":\"patient/Observation.rs user/Patient.rs "
-    "user/Practitioner.rs\",\"patient\":\"p1\",\"fhirUser\":\"Practitioner/1\"}",
+    "{\"scope\":\"patient/*.s user/*.rs\",\"patient\":\"p1\",\"fhirUser\":\"Practitioner/1\"}",
+    "{\"scope\":\"patient/*.s user/Patient.rs\",\"patient\":\"p1\",\"fhirUser\":\"Patient/p1\"}",
     "{\"scope\":\"user/*.cruds\",\"fhirUser\":\"Practitioner/1\"}",
     "{\"scope\":\"system/Observation.cruds patient/*.rs\",\"patient\":\"p1\"}",
     "{\"scope\":\"system/*.cruds\"}",
@@ -170,7 +170,7 @@ static void spell(char *out, const char *text, bool plain)
     static const char *const hex[] = {"0123456789ABCDEF", "0123456789abcdef"};
     char *end = out + strlen(out);
 
-    for (; *text != '\0'; text++) {
+    for (; text != NULL && *text != '\0'; text++) {
         unsigned char c = (unsigned char) *text;
 
         if (!is_special(c) && (plain || chance(4) != 0)) {
