@@ -30,7 +30,8 @@ static bool make_room(fhir_sketch_t *sketch, size_t n)
     while (size < sketch->_max && size - sketch->_n < n) {
         size *= 2;
     }
-    bigger = size > sketch->_max || size - sketch->_n < n
+    size = size > sketch->_max ? sketch->_max : size;
+    bigger = size < sketch->_n || size - sketch->_n < n
                  ? NULL
                  : base_arena_scratch(sketch->_arena, size, 1);
     if (bigger == NULL) {

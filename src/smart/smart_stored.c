@@ -1,12 +1,19 @@
 #include "smart/smart_stored.h"
 
 #include "fhir/fhir_request.h"
+#include "fhir/fhir_sketch.h"
 #include "smart/smart_media.h"
 
 #include <string.h>
 
 #define HASHES_MAX ((size_t) 2048)
 #define KEPT_MIN   ((size_t) 16384)
+
+/* What is larger than is kept, as it is written down. */
+struct smart_abridged_s {
+    base_json_t json;
+    fhir_sketch_t sketch;
+};
 
 static bool fail(smart_stored_t *stored, base_reason_t reason)
 {
@@ -30,7 +37,7 @@ bool smart_stored_start(smart_stored_t *stored, base_arena_t *arena,
     stored->reason = BASE_OK;
     memset(&stored->facts, 0, sizeof(stored->facts));
     stored->version = stored->body = base_span_make(NULL, 0);
-    stored->too_large = false;
+    stored->abridged = stored->too_large = false;
     stored->_arena = arena;
     stored->_definitions = definitions;
     stored->_lookup = lookup;
@@ -94,15 +101,64 @@ bool smart_stored_head(smart_stored_t *stored, const smart_read_head_t *head)
     return true;
 }
 
+static void abridged_start(struct smart_abridged_s *abridged, base_arena_t *arena, size_t max)
+{
+    base_json_init(&abridged->json, 0, BASE_JSON_DEPTH_MAX, NULL, 0);
+    fhir_sketch_begin(&abridged->sketch, arena, max);
+}
+
+/* False: it is broken. */
+static bool abridged_feed(struct smart_abridged_s *abridged, base_span_t bytes)
+{
+    base_json_event_t event;
+
+    while ((event = base_json_next(&abridged->json, &bytes)) != BASE_JSON_MORE) {
+        if (event == BASE_JSON_ERROR) {
+            return false;
+        }
+        (void) fhir_sketch_take(&abridged->sketch, &abridged->json, event);
+    }
+    return true;
+}
+
+base_span_t smart_stored_abridge(base_span_t resource, base_arena_t *arena, size_t max)
+{
+    struct smart_abridged_s *abridged = base_arena_alloc(arena, sizeof(*abridged));
+    base_span_t none = {NULL, 0};
+
+    if (abridged == NULL) {
+        return none;
+    }
+    abridged_start(abridged, arena, max);
+    return abridged_feed(abridged, resource) ? fhir_sketch_text(&abridged->sketch) : none;
+}
+
+/* It gets larger than is kept: what is there is written down anew. */
+static bool abridge(smart_stored_t *stored)
+{
+    if (stored->_abridged == NULL) {
+        stored->_abridged = base_arena_alloc(stored->_arena, sizeof(*stored->_abridged));
+    }
+    if (stored->_abridged == NULL) {
+        return fail(stored, BASE_NO_MEMORY);
+    }
+    stored->abridged = true;
+    abridged_start(stored->_abridged, stored->_arena, stored->_kept_max);
+    return abridged_feed(stored->_abridged, base_span_make(stored->_kept, stored->_n)) ||
+           fail(stored, BASE_PREREAD_FAILED);
+}
+
 /* Grows by doubling; what was outgrown stays in the arena until it goes. */
 static bool keep(smart_stored_t *stored, base_span_t bytes)
 {
     size_t size = stored->_kept_size < KEPT_MIN ? KEPT_MIN : stored->_kept_size;
     unsigned char *grown;
 
-    if (stored->too_large || bytes.n > stored->_kept_max - stored->_n) {
-        stored->too_large = true;
-        return true;
+    if (!stored->abridged && bytes.n > stored->_kept_max - stored->_n && !abridge(stored)) {
+        return false;
+    }
+    if (stored->abridged) {
+        return abridged_feed(stored->_abridged, bytes) || fail(stored, BASE_PREREAD_FAILED);
     }
     while (size < stored->_n + bytes.n) {
         size *= 2;
@@ -177,8 +233,10 @@ void smart_stored_end(smart_stored_t *stored, base_reason_t reason)
         (void) fail(stored, reason);
         return;
     }
-    if (stored->_kept_max > 0 && !stored->too_large) {
-        stored->body = base_span_make(stored->_kept, stored->_n);
+    if (stored->_kept_max > 0) {
+        stored->body = stored->abridged ? fhir_sketch_text(&stored->_abridged->sketch)
+                                        : base_span_make(stored->_kept, stored->_n);
+        stored->too_large = stored->body.p == NULL;
     }
     stored->state = SMART_STORED_FOUND;
 }

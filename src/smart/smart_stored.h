@@ -32,7 +32,9 @@ typedef struct smart_stored_s {
     base_span_t
         version;      /* FOUND: as If-Match says it, by ETag, else meta.versionId; absent: none */
     base_span_t body; /* FOUND and kept: all of it */
-    bool too_large;   /* FOUND, and to be kept, but larger than that: absent `body` */
+    bool
+        abridged; /* `body` is without its long strings, which nothing is compared with (fhir_sketch): it was larger than is kept */
+    bool too_large; /* even so: `body` is absent */
     base_arena_t *_arena;
     const fhir_definitions_t *_definitions;
     fhir_lens_lookup_pt _lookup;
@@ -44,6 +46,7 @@ typedef struct smart_stored_s {
     size_t _kept_size;
     size_t _kept_max;
     size_t _n; /* bytes so far */
+    struct smart_abridged_s *_abridged;
 } smart_stored_t;
 
 /*
@@ -58,10 +61,17 @@ bool smart_stored_start(smart_stored_t *stored, base_arena_t *arena,
 /*
  * The head; the bytes, cut anywhere. False: no more is needed. A status of 401 or 403 is BASE_PREREAD_REFUSED (F10: our fault, not the client's), any other
  * than 2xx, 404 and 410 BASE_PREREAD_FAILED,
- * as is what is not plain JSON or broken. What is larger than keep_max is read to its end all the same: whose it is says whether that may show.
+ * as is what is not plain JSON or broken. What is larger than keep_max is abridged, and read to its end though even
+ * that is too large: whose it is says whether this may show.
  */
 bool smart_stored_head(smart_stored_t *stored, const smart_read_head_t *head);
 bool smart_stored_feed(smart_stored_t *stored, base_span_t bytes);
+
+/*
+ * The same for a resource that lies there, and that somebody else reads strictly: without its long strings, in the arena; up to `max` bytes. Absent:
+ * larger, or no memory.
+ */
+base_span_t smart_stored_abridge(base_span_t resource, base_arena_t *arena, size_t max);
 
 /* The end: BASE_OK: it came whole; else why not. The state is final then. */
 void smart_stored_end(smart_stored_t *stored, base_reason_t reason);

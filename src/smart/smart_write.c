@@ -314,6 +314,18 @@ static base_reason_t judge_patched(smart_write_t *write, base_span_t *result)
     return reason == BASE_OK ? judge_after(write, *result) : reason;
 }
 
+/* D3, D10: a tree is made of both, so the new one must be as small as what was kept. */
+static base_reason_t judge_link(const smart_write_t *write, base_span_t after)
+{
+    if (after.n > write->_keep_max) {
+        after = smart_stored_abridge(after, write->_arena, write->_keep_max);
+        if (after.p == NULL) {
+            return BASE_BODY_TOO_LARGE;
+        }
+    }
+    return fhir_patch_leaves(write->_stored.body, after, "link") ? BASE_OK : BASE_BODY_UNCOVERED;
+}
+
 /* L3, D3, D4, B11: by the same grant before and after. */
 static base_reason_t judge_change(smart_write_t *write, uint64_t before)
 {
@@ -327,11 +339,10 @@ static base_reason_t judge_change(smart_write_t *write, uint64_t before)
         return BASE_BODY_UNCOVERED;
     }
     if (is_of_type(write, "Patient") &&
-        (before & write->_after & smart_image_of_anybody(write->_image)) == 0 &&
-        !fhir_patch_leaves(write->_stored.body, after, "link")) {
-        return BASE_BODY_UNCOVERED;
+        (before & write->_after & smart_image_of_anybody(write->_image)) == 0) {
+        reason = judge_link(write, after);
     }
-    return judge_binaries(write, write->_stored.body, after);
+    return reason != BASE_OK ? reason : judge_binaries(write, write->_stored.body, after);
 }
 
 /* The opaque part: FHIR compares weakly (R4 http.html#concurrency). */
@@ -432,7 +443,7 @@ static smart_step_t found(smart_write_t *write)
     if (before == 0) {
         return foreign(write);
     }
-    if (write->_stored.too_large) {
+    if (write->_stored.too_large || (write->_kind->is_patch && write->_stored.abridged)) {
         return smart_write_refuse(write, BASE_STORED_TOO_LARGE, "D10");
     }
     if (write->_unfound || (write->_request->conditional && !smart_write_still_found(write))) {
