@@ -94,7 +94,7 @@ my $policy = spew('policy', "# ours\nsmart_policy strict {\n  membership strict;
 (undef, $out) = ctl('explain', @observation, '--policy', $policy, 'GET', '/Observation/1');
 like $out, qr{\(strict membership\); else 403$}m, 'a policy';
 is((ctl('explain', '--policy', spew('bad', 'membership lax;'), 'GET', '/metadata'))[0], 2, 'a wrong policy');
-is((ctl('explain', '--policy', spew('later', 'export_group_scope ignore;'), 'GET', '/metadata'))[0], 2, 'a policy that is not supported yet');
+is((ctl('explain', '--policy', spew('later', 'binary scope;'), 'GET', '/metadata'))[0], 2, 'a policy that is not supported yet');
 is((ctl('explain', '--policy', spew('open', 'membership strict'), 'GET', '/metadata'))[0], 2, 'a policy that does not end');
 is((ctl('explain', '--version', 'r5', '--scope', 'system/*.rs', 'GET', '/ActorDefinition/1'))[0], 0, 'R5');
 is((ctl('explain', '--scope', 'system/*.rs', 'GET', '/ActorDefinition/1'))[0], 1, 'R4');

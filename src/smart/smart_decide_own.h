@@ -30,6 +30,9 @@ bool smart_decision_parameters(smart_decision_t *d, smart_asking_t asking,
 /* True when the path names a Patient who is none of the cover's (D9). */
 bool smart_decision_names_other(const smart_decision_t *d, const smart_cover_t *cover);
 
+/* The kick-off of an export (B8). */
+void smart_decide_export(smart_decision_t *d);
+
 /* create, update, patch, delete, and their conditional forms. */
 void smart_decide_write(smart_decision_t *d);
 

@@ -6,6 +6,7 @@ static const struct {
 } obligation_names[] = {
     {SMART_NARROW, "NARROW"},     {SMART_BODY, "BODY"},       {SMART_PREREAD, "PREREAD"},
     {SMART_RESPONSE, "RESPONSE"}, {SMART_MINIMAL, "MINIMAL"}, {SMART_FILTER, "FILTER"},
+    {SMART_SEAL, "SEAL"},
 };
 
 void smart_explain_obligations(unsigned obligations, base_writer_t *w)

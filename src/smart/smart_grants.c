@@ -38,6 +38,24 @@ bool smart_grants_all(const smart_grants_t *grants, unsigned letters)
     return true;
 }
 
+fhir_type_set_t smart_grants_exportable(const smart_grants_t *grants)
+{
+    fhir_type_set_t types = grants->system_read;
+
+    fhir_type_set_intersect(&types, &grants->system_search);
+    return types;
+}
+
+bool smart_grants_system_reads(const smart_grants_t *grants, const fhir_type_t *type)
+{
+    return fhir_type_set_has(&grants->system_read, type);
+}
+
+const smart_principal_t *smart_grants_principal(const smart_grants_t *grants)
+{
+    return grants->principal;
+}
+
 const smart_base_t *smart_grants_base(const smart_grants_t *grants)
 {
     return &grants->base;

@@ -32,6 +32,15 @@ smart_cover_t smart_grants_cover(const smart_grants_t *grants, unsigned letter,
 /* True when each of these letters is granted on every type, unconditionally. */
 bool smart_grants_all(const smart_grants_t *grants, unsigned letters);
 
+/* The types on which system/ scopes grant r and s without a condition: what an export may hold (B8). */
+fhir_type_set_t smart_grants_exportable(const smart_grants_t *grants);
+
+/* True when system/ scopes grant r on the type, without a condition (B8: of the Group that is exported). */
+bool smart_grants_system_reads(const smart_grants_t *grants, const fhir_type_t *type);
+
+/* The principal whose grants they are: for what is bound to it (L21). */
+const smart_principal_t *smart_grants_principal(const smart_grants_t *grants);
+
 /* The own base; its URLs have no trailing slash. Lives as long as the grants. */
 const smart_base_t *smart_grants_base(const smart_grants_t *grants);
 

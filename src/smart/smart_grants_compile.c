@@ -113,6 +113,17 @@ static void grant_all(smart_grants_t *grants, unsigned letters, fhir_type_set_t 
     }
 }
 
+/* B8: what an export may hold, once both letters are there. */
+static void grant_system(smart_grants_t *grants, unsigned letters, fhir_type_set_t types)
+{
+    if ((letters & SMART_R) != 0) {
+        fhir_type_set_unite(&grants->system_read, &types);
+    }
+    if ((letters & SMART_S) != 0) {
+        fhir_type_set_unite(&grants->system_search, &types);
+    }
+}
+
 /* A grant confined to patients: members of their compartment; shared types to read and search (D8), Endpoint only by name (D5). */
 static void grant_confined(smart_grants_t *grants, unsigned by, unsigned letters,
                            fhir_type_set_t types, bool named)
@@ -277,6 +288,9 @@ static smart_scope_state_t grant_scope(making_t *m, const smart_scope_t *scope, 
     if (scope->constraint.p != NULL) {
         return compile_constrained(m, scope, types, named);
     }
+    if (scope->context == SMART_SYSTEM) {
+        grant_system(m->grants, scope->letters, types);
+    }
     if (by == SMART_CONFINED_MAX) {
         grant_all(m->grants, scope->letters, types);
     } else {
@@ -386,6 +400,7 @@ static smart_grants_t *compile(const smart_principal_t *principal, const smart_p
     if (grants == NULL || !copy_base(&grants->base, base, arena)) {
         return NULL;
     }
+    grants->principal = principal;
     grants->policy = policy;
     grants->scope = principal->scope;
     grants->scope_n = principal->scope_n;

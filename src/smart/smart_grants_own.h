@@ -16,9 +16,12 @@ typedef struct {
 } smart_confined_t;
 
 struct smart_grants_s {
+    const smart_principal_t *principal;
     const smart_policy_t *policy;
     smart_base_t base;
     fhir_type_set_t granted[SMART_LETTERS]; /* unconditionally */
+    fhir_type_set_t system_read;            /* of them, r and s by system/ scopes alone (B8) */
+    fhir_type_set_t system_search;
     smart_confined_t confined[SMART_CONFINED_MAX];
     const smart_alternative_t *alternative;
     size_t alternative_n;

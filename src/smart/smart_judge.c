@@ -86,6 +86,11 @@ void smart_judge_limits(smart_judge_t *judge, const smart_limits_t *limits)
     judge->_limits = *limits;
 }
 
+void smart_judge_sealer(smart_judge_t *judge, const smart_sealer_t *sealer)
+{
+    judge->_sealer = sealer;
+}
+
 bool smart_judge_needs_principal(const smart_judge_t *judge)
 {
     if (judge->_syntax != BASE_OK) {
@@ -231,7 +236,7 @@ static base_reason_t decide(smart_judge_t *judge)
     if (reason != BASE_OK) {
         refuse(judge, reason, "L13");
     }
-    return reason;
+    return reason == BASE_OK && smart_judge_is_kickoff(judge) ? smart_judge_kickoff(judge) : reason;
 }
 
 /* The cover is not true, or what the criteria find must be looked at. */
@@ -343,7 +348,7 @@ size_t smart_judge_body_max(const smart_judge_t *judge)
     fhir_interaction_t interaction = judge->_request.row->interaction;
 
     return smart_judge_is_form_search(judge) || interaction == FHIR_PATCH ||
-                   interaction == FHIR_PATCH_CONDITIONAL
+                   interaction == FHIR_PATCH_CONDITIONAL || smart_judge_is_kickoff(judge)
                ? judge->_limits.body_buffer
                : SIZE_MAX;
 }
@@ -422,7 +427,7 @@ smart_step_t smart_judge_next(smart_judge_t *judge)
     if (judge->_request.row->interaction == FHIR_BATCH) {
         return start_batch(judge);
     }
-    if (smart_verdict_obliges(&judge->_verdict, SMART_BODY)) {
+    if (smart_verdict_obliges(&judge->_verdict, SMART_BODY) && !smart_judge_is_kickoff(judge)) {
         judge_body(judge);
     }
     if (judge->_verdict.reason != BASE_OK) {
@@ -445,6 +450,12 @@ void smart_judge_body(smart_judge_t *judge, base_span_t body)
         judge->_message.fhir.form = judge->_body;
         judge->_decided = false;
         parse(judge);
+    } else if (smart_judge_is_kickoff(judge) && judge->_body.n > 0) {
+        judge->_decided = false;
+        judge->_syntax = smart_judge_take_parameters(judge);
+        if (judge->_syntax != BASE_OK) {
+            refuse(judge, judge->_syntax, judge->_syntax == BASE_CONTENT_TYPE ? "L11" : "B8");
+        }
     }
 }
 

@@ -22,7 +22,9 @@
 
 #include "base/base_arena.h"
 #include "fhir/fhir_request.h"
+#include "smart/smart_export_body.h"
 #include "smart/smart_grants.h"
+#include "smart/smart_link.h"
 #include "smart/smart_lookup.h"
 #include "smart/smart_step.h"
 #include "smart/smart_stored.h"
@@ -81,6 +83,9 @@ typedef struct {
     smart_edits_t _edits;
     base_span_t _body;
     base_span_t _form; /* as it is sent */
+    base_span_t _sent_body;      /* of an export: what goes instead of _body; absent: as it came */
+    smart_export_place_t _place; /* in _body */
+    const smart_sealer_t *_sealer; /* NULL: none */
     smart_limits_t _limits;
     fhir_query_t _none_exist; /* of a conditional create */
     smart_write_t _write;
@@ -111,6 +116,11 @@ void smart_judge_start_entry(smart_judge_t *judge, base_arena_t *arena,
 
 /* Right after start; else 500 entries, 50 reads, 1 MB and 1 MB. */
 void smart_judge_limits(smart_judge_t *judge, const smart_limits_t *limits);
+
+/*
+ * Right after start; else no link can be sealed or opened, and no export begins. It must outlive the verdict.
+ */
+void smart_judge_sealer(smart_judge_t *judge, const smart_sealer_t *sealer);
 
 /*
  * False: no token is looked at (metadata, smart-configuration, CORS preflight, a misspelt smart-configuration). True: without a valid token the answer is 401, whatever else is wrong with the request.

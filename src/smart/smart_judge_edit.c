@@ -23,7 +23,7 @@ static const char *const unsent_under_check[] = {
 static const char *const unsent_with_write[] = {"if-modified-since", "range", "if-range",
                                                 "accept-encoding"};
 
-static void edit_header(smart_judge_t *judge, const char *name, base_span_t value)
+void smart_judge_edit_header(smart_judge_t *judge, const char *name, base_span_t value)
 {
     smart_header_edit_t *edit = &judge->_edits.header[judge->_edits.header_n];
 
@@ -41,7 +41,7 @@ static void drop_headers(smart_judge_t *judge, const char *const *names, size_t 
     size_t i;
 
     for (i = 0; i < n; i++) {
-        edit_header(judge, names[i], base_span_make(NULL, 0));
+        smart_judge_edit_header(judge, names[i], base_span_make(NULL, 0));
     }
 }
 
@@ -71,7 +71,7 @@ base_reason_t smart_judge_ask_for_json(smart_judge_t *judge)
     if (!said && !smart_media_admits_json(judge->_message.accept)) {
         return BASE_NOT_ACCEPTABLE;
     }
-    edit_header(judge, "accept", BASE_SPAN("application/fhir+json"));
+    smart_judge_edit_header(judge, "accept", BASE_SPAN("application/fhir+json"));
     return BASE_OK;
 }
 
@@ -84,7 +84,7 @@ static base_reason_t append(smart_judge_t *judge, const smart_narrowing_item_t *
 }
 
 /* C11: the types by name, unless the query lists just these, or they are all there are. */
-static base_reason_t say_types(smart_judge_t *judge, smart_check_t *check)
+base_reason_t smart_judge_say_types(smart_judge_t *judge, smart_check_t *check)
 {
     const fhir_definitions_t *definitions = judge->_policy->definitions;
     smart_narrowing_item_t *item = base_arena_alloc(judge->_arena, sizeof(*item));
@@ -132,7 +132,7 @@ static bool types_said(const smart_judge_t *judge, const smart_check_t *check,
 
 static base_reason_t narrow_types(smart_judge_t *judge, smart_check_t *check)
 {
-    base_reason_t reason = say_types(judge, check);
+    base_reason_t reason = smart_judge_say_types(judge, check);
     smart_narrowing_item_t *item = (smart_narrowing_item_t *) check->narrowing.item;
     const fhir_item_t *only = NULL;
     fhir_item_t *said;
@@ -206,7 +206,7 @@ static base_reason_t open_answer(smart_judge_t *judge)
 /* What is not sent on of the client's preferences: an answer elsewhere and later (B9), and, without r, any representation (B4). */
 static bool is_preference_unsent(const smart_judge_t *judge, base_span_t preference)
 {
-    return smart_media_prefers_async(preference) ||
+    return (smart_media_prefers_async(preference) && !smart_judge_is_kickoff(judge)) ||
            (smart_verdict_obliges(&judge->_verdict, SMART_MINIMAL) &&
             smart_media_prefers_return(preference));
 }
@@ -242,8 +242,9 @@ static base_reason_t edit_prefer(smart_judge_t *judge)
         }
     }
     if (minimal || (size_t) (at - out) != judge->_message.prefer.n) {
-        edit_header(judge, "prefer",
-                    at > out ? base_span_make(out, (size_t) (at - out)) : base_span_make(NULL, 0));
+        smart_judge_edit_header(judge, "prefer",
+                                at > out ? base_span_make(out, (size_t) (at - out))
+                                         : base_span_make(NULL, 0));
     }
     return BASE_OK;
 }
@@ -266,14 +267,18 @@ bool smart_judge_is_write(const smart_judge_t *judge)
     return smart_write_kind(judge->_request.row->interaction) != NULL;
 }
 
+void smart_judge_drop_conditions(smart_judge_t *judge)
+{
+    drop_headers(judge, unsent_under_check,
+                 sizeof(unsent_under_check) / sizeof(unsent_under_check[0]));
+}
+
 static base_reason_t shape_for_check(smart_judge_t *judge)
 {
     base_reason_t reason = smart_judge_ask_for_json(judge);
 
     keep_conditions(judge);
-
-    drop_headers(judge, unsent_under_check,
-                 sizeof(unsent_under_check) / sizeof(unsent_under_check[0]));
+    smart_judge_drop_conditions(judge);
     if (judge->_request.head) {
         judge->_edits.method = BASE_SPAN("GET");
     }
@@ -288,13 +293,13 @@ static void shape_write(smart_judge_t *judge)
     drop_headers(judge, unsent_with_write,
                  sizeof(unsent_with_write) / sizeof(unsent_with_write[0]));
     if (write->if_match.p != NULL) {
-        edit_header(judge, "if-match", write->if_match);
+        smart_judge_edit_header(judge, "if-match", write->if_match);
     }
     if (write->must_be_new) {
-        edit_header(judge, "if-none-match", BASE_SPAN("*"));
+        smart_judge_edit_header(judge, "if-none-match", BASE_SPAN("*"));
     }
     if (write->none_exist.p != NULL) {
-        edit_header(judge, "if-none-exist", write->none_exist);
+        smart_judge_edit_header(judge, "if-none-exist", write->none_exist);
     }
 }
 
@@ -318,6 +323,11 @@ static base_reason_t write_request(smart_judge_t *judge)
     } else if (judge->_write.body_n > 0) {
         edits->body = judge->_write.body;
         edits->body_n = judge->_write.body_n;
+        edits->body_changed = true;
+    }
+    if (judge->_sent_body.p != NULL) {
+        edits->body = &judge->_sent_body;
+        edits->body_n = 1;
         edits->body_changed = true;
     }
     return reason;
@@ -351,7 +361,9 @@ base_reason_t smart_judge_prepare(smart_judge_t *judge)
 
     judge->_edits.method = judge->_message.fhir.method;
     drop_headers(judge, never_sent, sizeof(never_sent) / sizeof(never_sent[0]));
-    if (smart_judge_is_write(judge)) {
+    if (smart_judge_is_kickoff(judge)) {
+        reason = smart_judge_shape_kickoff(judge);
+    } else if (smart_judge_is_write(judge)) {
         shape_write(judge);
     } else if (smart_verdict_obliges(&judge->_verdict, SMART_RESPONSE)) {
         reason = shape_for_check(judge);
@@ -359,7 +371,7 @@ base_reason_t smart_judge_prepare(smart_judge_t *judge)
     if (reason == BASE_OK && smart_verdict_obliges(&judge->_verdict, SMART_FILTER)) {
         reason = filter(judge);
     }
-    if (reason == BASE_OK && !smart_judge_is_write(judge) &&
+    if (reason == BASE_OK && !smart_judge_is_write(judge) && !smart_judge_is_kickoff(judge) &&
         smart_verdict_obliges(&judge->_verdict, SMART_NARROW)) {
         reason = narrow(judge);
     }

@@ -42,7 +42,7 @@ static const row_t rows[] = {
     CHOICE("suppressed_outcome", "on | off", "off", "one outcome entry says that matches were taken out of a searchset (I4)", suppressed_outcome, "off", "on"),
     CHOICE("update_create", "on | off", "on", "update of a missing id creates it (B2 row 3)", update_create_off, "on", "off"),
     CHOICE("unversioned", "refuse | allow", "refuse", "a checked write when the stored resource has no version (L13)", unversioned_allow, "refuse", "allow"),
-    LATER("export_group_scope", "require | ignore", "require", "scopes asked of a Group export (B8)"),
+    CHOICE("export_group_scope", "require | ignore", "require", "whether the export of a Group asks for system/Group.r besides what is exported (B8)", export_group_ignore, "require", "ignore"),
     {{"operation", "<name> [system|type|instance] [<Type>...] [get|post] <Type>.<letters> ... | deny", "none", "the scopes that an operation needs, each without a condition, T being the type of the request; may be repeated (B6)", true}, OPERATION, 0, NULL, NULL},
     LATER("search_parameter", "<Type> <name> <kind> <path>", "spec data, US Core", "parameters the server has beyond the standard (C1)"),
     {{"page_parameter", "<name> ...", "built-in list", "more parameters of the server's page links; a request with one is a page, judged by what comes back (C1, L20)", true}, NAMES, 0, NULL, NULL},

@@ -19,6 +19,7 @@
 #define SMART_RESPONSE 8u  /* the answer is judged before it is released (D9, L3) */
 #define SMART_MINIMAL  16u /* no representation may come back (B4) */
 #define SMART_FILTER   32u /* ungranted includes are taken out (C2) */
+#define SMART_SEAL     64u /* links of the answer are sealed (L21) */
 
 /* The scope whose absence explains a refusal (I3); letter 0: none is named. Or the policy entry: `operation`, absent where it is none. */
 typedef struct {
@@ -43,6 +44,8 @@ typedef struct {
     64u /* documents that refer to the Binary, and its security context (B11) */
 
 struct smart_grants_s;
+struct smart_link_s;
+struct smart_sealer_s;
 
 /* One header to replace (all its occurrences by this one), or, with an absent value, to delete. Names in lower case, constant. */
 typedef struct {
@@ -59,7 +62,8 @@ typedef enum {
     SMART_CHECK_PAGE,      /* of a searchset or history: each entry by r or s (L20) */
     SMART_CHECK_OPERATION, /* an outcome, Parameters without resources, a resource or entries of a Bundle by r or s (B6) */
     SMART_CHECK_WRITTEN, /* of a write: an outcome, or what was written, which r must cover, else the body goes and status and headers stay (B4, L3) */
-    SMART_CHECK_ENTRIES  /* of a batch or transaction, by index (L15) */
+    SMART_CHECK_ENTRIES, /* of a batch or transaction, by index (L15) */
+    SMART_CHECK_KICKOFF  /* of an export that begins: where its status is, for `types` (B8, B9) */
 } smart_check_kind_t;
 
 struct smart_entry_check_s;
@@ -70,9 +74,10 @@ typedef struct {
     smart_cover_t cover; /* of the instance, or of each match; its type is expected; NULL: any */
     base_span_t id;      /* expected, of INSTANCE and HISTORY, or absent; points into the request */
     const struct smart_grants_s *grants;
-    unsigned letters;            /* by one of these each entry must be covered */
-    fhir_type_set_t types;       /* to be said by _type (C11); empty: none */
-    bool includes;               /* SEARCHSET: entries of mode include may be there */
+    unsigned letters; /* by one of these each entry must be covered */
+    fhir_type_set_t
+        types;     /* to be said by _type (C11); empty: none. KICKOFF: what the job may hold */
+    bool includes; /* SEARCHSET: entries of mode include may be there */
     fhir_type_set_t included;    /* types that an _include names: r suffices for them (L3) */
     smart_narrowing_t narrowing; /* SEARCHSET: what was appended, or said already */
     bool counts; /* SEARCHSET: a count was asked for, and it must be a true one (C13, L6) */
@@ -89,7 +94,9 @@ typedef struct {
     size_t target_n;
     const struct smart_entry_check_s *entry; /* ENTRIES: of each entry that the client sent */
     size_t entry_n;
-    bool transaction; /* ENTRIES: of a transaction, else of a batch */
+    bool transaction;                    /* ENTRIES: of a transaction, else of a batch */
+    const struct smart_link_s *link;     /* with SEAL: what all sealed links say alike */
+    const struct smart_sealer_s *sealer; /* with it; both belong to the request */
 } smart_check_t;
 
 /* What one entry of a batch or transaction must be answered with (L15). */

@@ -41,7 +41,7 @@ static const struct {
     {"17-conditional-create", AS_EXPECTED, "scope_missing"},
     {"18-history-instance", AS_EXPECTED, "ok"},
     {"19-everything-partial-scopes", AS_EXPECTED, "ok"},
-    {"20-export-group", AS_EXPECTED, "operation_refused"},
+    {"20-export-group", AS_EXPECTED, "scope_missing"},
     {"21-practitioner-and-device", AS_EXPECTED, "not_found"},
     {"22-binary-security-context", LATER, "type_not_patient_level"},
     {"23-v1-scope-write", AS_EXPECTED, "scope_missing"},

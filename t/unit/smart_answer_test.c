@@ -189,7 +189,6 @@ static void policies(void)
     refused_entry("shared_types +Condition", "cannot be shared");
     refused_entry("shared_types +Subscription", "cannot be shared");
     refused_entry("shared_types +Binary", "cannot be shared");
-    refused_entry("export_group_scope ignore", "not supported yet");
     refused_entry("operation $export Patient type T.rs", "cannot allow $export");
     refused_entry("operation export *.rs", "cannot allow $export");
     refused_entry("page_parameter _type", "no page parameter");
