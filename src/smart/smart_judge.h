@@ -82,7 +82,7 @@ typedef struct {
     smart_verdict_t _verdict;
     smart_edits_t _edits;
     base_span_t _body;
-    base_span_t _form; /* as it is sent */
+    base_span_t _form;           /* as it is sent */
     base_span_t _sent_body;      /* of an export: what goes instead of _body; absent: as it came */
     smart_export_place_t _place; /* in _body */
     const smart_sealer_t *_sealer; /* NULL: none */

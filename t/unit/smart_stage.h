@@ -5,6 +5,7 @@
 #ifndef SMART_STAGE_H
 #define SMART_STAGE_H
 
+#include "base/base_base64url.h"
 #include "smart/smart_judge.h"
 #include "smart/smart_review.h"
 
@@ -40,7 +41,41 @@ typedef struct {
     char asked[512];     /* the last of them */
     base_reason_t ended; /* how reads end: BASE_OK */
     uint64_t removed;    /* entries that the last review took out */
+    smart_sealer_t sealer;
+    bool seals; /* there is one */
 } stage_t;
+
+/* A seal that hides nothing: its text, readable for tests. */
+static inline bool stage_seal(void *ctx, base_span_t text, base_arena_t *arena, base_span_t *seal)
+{
+    unsigned char *out = base_arena_alloc(arena, BASE_BASE64URL_ENCODED(text.n));
+
+    (void) ctx;
+    if (out != NULL) {
+        *seal = base_span_make(out, base_base64url_encode(text, out));
+    }
+    return out != NULL;
+}
+
+static inline bool stage_unseal(void *ctx, base_span_t seal, base_arena_t *arena, base_span_t *text)
+{
+    unsigned char *out = base_arena_alloc(arena, BASE_BASE64URL_DECODED(seal.n));
+    size_t n;
+
+    (void) ctx;
+    if (out == NULL || !base_base64url_decode(seal, out, &n)) {
+        return false;
+    }
+    *text = base_span_make(out, n);
+    return true;
+}
+
+/* Links can be sealed and opened, at this time. */
+static inline void stage_sealer(stage_t *s, int64_t now)
+{
+    s->sealer = (smart_sealer_t){stage_seal, stage_unseal, NULL, now, BASE_SPAN("/r4"), {NULL, 0}};
+    s->seals = true;
+}
 
 static inline void stage_open(stage_t *s)
 {
@@ -167,6 +202,9 @@ static inline void stage_read(stage_t *s)
 static inline smart_step_t stage_play(stage_t *s, const smart_message_t *message, const char *body)
 {
     smart_judge_start(&s->judge, s->arena, &s->policy, &s->base, message);
+    if (s->seals) {
+        smart_judge_sealer(&s->judge, &s->sealer);
+    }
     if (smart_judge_needs_principal(&s->judge) && s->principal != NULL) {
         smart_judge_principal(&s->judge, s->principal);
     }
