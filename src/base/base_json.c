@@ -176,7 +176,12 @@ static base_json_event_t close_level(base_json_t *js, input_t *in)
     return object ? BASE_JSON_OBJECT_END : BASE_JSON_ARRAY_END;
 }
 
-/* The part of a string from `from` up to `to`. */
+/* What FHIR's names are made of; beyond ASCII readers fold what they like (U+017F is an s to some). */
+static bool is_name_char(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
 /* Of the name as it was read, or as one that folds case reads it. */
 static void hash_name(base_json_t *js)
 {
@@ -190,15 +195,14 @@ static void hash_name(base_json_t *js)
     for (; at < js->text.n; at += n) {
         n = js->text.n - at < sizeof(folded) ? js->text.n - at : sizeof(folded);
         for (i = 0; i < n; i++) {
-            folded[i] = js->text.p[at + i];
-            if (folded[i] >= 'A' && folded[i] <= 'Z') {
-                folded[i] = (unsigned char) (folded[i] + ('a' - 'A'));
-            }
+            folded[i] = base_span_lower(js->text.p[at + i]);
+            js->_odd_name = js->_odd_name || !is_name_char(folded[i]);
         }
         base_hash_feed(&js->_hash, base_span_make(folded, n));
     }
 }
 
+/* The part of a string from `from` up to `to`. */
 static base_json_event_t string_part(base_json_t *js, const unsigned char *from,
                                      const unsigned char *to)
 {
@@ -225,6 +229,9 @@ static base_json_event_t string_end(base_json_t *js, const unsigned char *from,
         return event;
     }
     js->_state = S_COLON;
+    if (js->_odd_name) {
+        return fail(js, BASE_JSON_NAME);
+    }
     if (in_watched(js)) {
         reason = member_add(js, base_hash_end(&js->_hash));
         if (reason != BASE_OK) {

@@ -14,6 +14,8 @@
  *                        surrogate without its other half
  *   BASE_JSON_DEPTH      nesting deeper than the limit
  *   BASE_JSON_DUPLICATE  a member twice in an object under watch, compared after unescaping
+ *   BASE_JSON_NAME       with BASE_JSON_FOLD: a name of anything but ASCII letters, digits and '_',
+ *                        which some reader may fold to another's
  *   BASE_JSON_MEMBERS    more members under watch than the table holds
  *   BASE_JSON_TRUNCATED  the input ends before the value does (found by base_json_finish)
  */
@@ -86,6 +88,7 @@ struct base_json_s {
     uint32_t _code;
     uint32_t _high;
     bool _key;
+    bool _odd_name; /* what was read of the name cannot be one of FHIR's */
     unsigned char _scratch[8];
 };
 

@@ -65,6 +65,7 @@
     X(BASE_JSON_SYNTAX,            "json_syntax",            400, "structure", "", CLIENT, "The JSON is not well-formed.") \
     X(BASE_JSON_ENCODING,          "json_encoding",          400, "structure", "", CLIENT, "The JSON is not valid UTF-8.") \
     X(BASE_JSON_DEPTH,             "json_depth",             400, "structure", "", CLIENT, "The JSON is nested too deeply.") \
+    X(BASE_JSON_NAME,              "json_name",              400, "structure", "", CLIENT, "The JSON has a member with a name that FHIR does not have.") \
     X(BASE_JSON_DUPLICATE,         "json_duplicate",         400, "structure", "", CLIENT, "The JSON has a member twice in one object.") \
     X(BASE_JSON_MEMBERS,           "json_members",           400, "structure", "", CLIENT, "The JSON has too many members in one object.") \
     X(BASE_JSON_TRUNCATED,         "json_truncated",         400, "structure", "", CLIENT, "The JSON is incomplete.") \

@@ -2,20 +2,18 @@
 
 #include <string.h>
 
-static unsigned char lower(unsigned char c)
-{
-    return (c >= 'A' && c <= 'Z') ? (unsigned char) (c | 0x20) : c;
-}
-
 bool base_span_is_nocase(base_span_t a, const char *text)
 {
-    base_span_t b = base_span_of(text);
+    return base_span_eq_nocase(a, base_span_of(text));
+}
 
+bool base_span_eq_nocase(base_span_t a, base_span_t b)
+{
     if (a.n != b.n) {
         return false;
     }
     for (size_t i = 0; i < a.n; i++) {
-        if (lower(a.p[i]) != lower(b.p[i])) {
+        if (base_span_lower(a.p[i]) != base_span_lower(b.p[i])) {
             return false;
         }
     }

@@ -59,8 +59,15 @@ static inline bool base_span_is(base_span_t a, const char *text)
     return a.p[0] == (unsigned char) text[0] && base_span_eq(a, base_span_make(text, strlen(text)));
 }
 
-/* ASCII case-insensitive comparison with a NUL terminated constant. */
+/* ASCII lower case of one byte. */
+static inline unsigned char base_span_lower(unsigned char c)
+{
+    return (c >= 'A' && c <= 'Z') ? (unsigned char) (c | 0x20) : c;
+}
+
+/* ASCII case-insensitive comparison, of the first with a NUL terminated constant. */
 bool base_span_is_nocase(base_span_t a, const char *text);
+bool base_span_eq_nocase(base_span_t a, base_span_t b);
 
 /* memcmp order, shorter first on a common prefix: < 0, 0, > 0. For bsearch in tables. */
 int base_span_cmp(base_span_t a, base_span_t b);

@@ -48,7 +48,7 @@ static void take_name(reading_t *r)
         return;
     }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && r->name_n <= NAME_MAX; i++) {
-        if (base_span_is(base_span_make(r->name, r->name_n), names[i].name)) {
+        if (base_span_is_nocase(base_span_make(r->name, r->name_n), names[i].name)) {
             r->wanted = true;
             r->kind = names[i].kind;
         }

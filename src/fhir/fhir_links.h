@@ -1,6 +1,6 @@
 /*
  * fhir_links: all references anywhere in a resource, contained resources and Bundles inside
- * included (RULES B5, B11).
+ * included (RULES B5, B11). Names in any case: some servers do not tell them apart.
  */
 
 #ifndef FHIR_LINKS_H

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* What a member is besides watched: kept by itself in the facts. */
-enum { SLOT_NONE, SLOT_TYPE, SLOT_ID, SLOT_META, SLOT_VERSION };
+enum { SLOT_NONE, SLOT_TYPE, SLOT_ID, SLOT_META, SLOT_VERSION, SLOT_CONTAINED };
 
 static const struct {
     const char *name;
@@ -14,6 +14,7 @@ static const struct {
 } slots[] = {{"resourceType", false, SLOT_TYPE},
              {"id", false, SLOT_ID},
              {"meta", false, SLOT_META},
+             {"contained", false, SLOT_CONTAINED},
              {"versionId", true, SLOT_VERSION}};
 
 static uint64_t lens_mask(const fhir_lens_t *lens)
@@ -250,12 +251,39 @@ static void name_first(fhir_resource_t *res)
     }
 }
 
+/* A name for one that does not tell cases apart: it would look at what was not judged (threats section 7). */
+static bool is_other_case(base_span_t name, base_span_t of)
+{
+    return base_span_eq_nocase(name, of) && !base_span_eq(name, of);
+}
+
+static bool is_odd_case(const fhir_resource_t *res, base_span_t name)
+{
+    const fhir_frame_t *frame = &res->_frames[res->_frames_n - 1];
+    const fhir_watch_t *watch;
+    bool odd = false;
+
+    for (uint64_t left = frame->bits; left != 0 && !odd; left &= left - 1) {
+        watch = watch_of(res, lowest(left));
+        odd = frame->step < watch->n_steps && is_other_case(name, watch->steps[frame->step].name);
+    }
+    for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]) && !odd; i++) {
+        odd = slots[i].meta == frame->meta && (res->_frames_n == 1 || frame->meta) &&
+              is_other_case(name, base_span_of(slots[i].name));
+    }
+    return odd || is_other_case(name, BASE_SPAN("reference"));
+}
+
 static void take_name(fhir_resource_t *res, base_span_t name)
 {
     const fhir_frame_t *frame = &res->_frames[res->_frames_n - 1];
 
     res->_next = 0;
     res->_filters = 0;
+    if (res->_fold && is_odd_case(res, name)) {
+        res->_reason = BASE_JSON_NAME;
+        return;
+    }
     for (uint64_t left = frame->bits; left != 0; left &= left - 1) {
         if (is_filter_name(watch_of(res, lowest(left)), frame->step, name)) {
             res->_filters |= left & (0 - left);
@@ -264,6 +292,10 @@ static void take_name(fhir_resource_t *res, base_span_t name)
         }
     }
     res->_slot = slot_of(res, name);
+    if (res->_slot == SLOT_CONTAINED) {
+        res->_facts.contained = true;
+        res->_slot = SLOT_NONE;
+    }
     name_first(res);
     if (res->_next == 0 && res->_filters == 0 && res->_slot == SLOT_NONE) {
         base_json_skip(res->_json);
@@ -619,6 +651,7 @@ void fhir_resource_start(fhir_resource_t *res, const fhir_definitions_t *defs,
                          uint64_t *hashes, size_t hashes_max)
 {
     fhir_resource_begin(res, &res->_own, defs, lookup, ctx, known);
+    res->_fold = true;
     base_json_init(&res->_own, BASE_JSON_STRICT | BASE_JSON_FOLD, BASE_JSON_DEPTH_MAX, hashes,
                    hashes_max);
 }
@@ -627,6 +660,7 @@ void fhir_resource_start_again(fhir_resource_t *res, const fhir_definitions_t *d
                                fhir_lens_lookup_pt lookup, void *ctx, const fhir_type_t *known)
 {
     fhir_resource_begin(res, &res->_own, defs, lookup, ctx, known);
+    res->_fold = true;
     base_json_init(&res->_own, 0, BASE_JSON_DEPTH_MAX, NULL, 0);
 }
 

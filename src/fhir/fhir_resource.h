@@ -30,6 +30,7 @@ typedef struct {
     fhir_text_t id;
     fhir_text_t version_id; /* meta.versionId */
     bool type_late;     /* resourceType came too late: all bits unknown; read again with `known` */
+    bool contained;     /* it has a member of that name */
     bool type_conflict; /* resourceType is not `known`: all bits unknown */
     const fhir_lens_t *lens; /* that gave the bits; NULL: none */
     uint64_t _met;
@@ -74,6 +75,7 @@ typedef struct {
     const fhir_type_t *_known;
     fhir_facts_t _facts;
     base_reason_t _reason;
+    bool _fold;     /* names that differ by case alone are refused where a path goes */
     bool _in_value; /* a string or number came, but not its last part */
     bool _done;
     bool _typed;       /* resourceType was read */

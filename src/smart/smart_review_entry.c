@@ -60,7 +60,7 @@ static bool holds_for_all(smart_review_state_t *state, const smart_check_t *chec
 
 bool smart_review_is_outcome(const fhir_facts_t *facts)
 {
-    return base_span_is(fhir_text_span(&facts->type_name), "OperationOutcome");
+    return base_span_is(fhir_text_span(&facts->type_name), "OperationOutcome") && !facts->contained;
 }
 
 /* D6: the Provenance whose targets were looked at, and no later version of it. */

@@ -108,6 +108,7 @@ const fhir_lens_t *smart_review_lens(void *data, const fhir_type_t *type);
 bool smart_review_holds(smart_review_state_t *state, const smart_check_t *check, unsigned letters,
                         const fhir_facts_t *facts);
 
+/* L10: it passes, but with nothing inside that would have to be judged. */
 bool smart_review_is_outcome(const fhir_facts_t *facts);
 
 /* A resource that is the whole answer, or that of an entry of a batch. */

@@ -2,6 +2,7 @@
 
 #include "fhir/fhir_links.h"
 #include "fhir/fhir_patch.h"
+#include "fhir/fhir_url.h"
 #include "smart/smart_body.h"
 #include "smart/smart_media.h"
 #include "smart/smart_write_own.h"
@@ -122,17 +123,13 @@ static bool refers_to_binaries(const smart_write_t *write)
     return false;
 }
 
-static bool is_binary(const fhir_link_t *link)
-{
-    return base_span_is(link->reference.type, "Binary");
-}
-
-static bool has_link(const fhir_links_t *links, base_span_t text)
+static bool has_link(const fhir_links_t *links, const fhir_link_t *link)
 {
     size_t i;
 
     for (i = 0; i < links->n; i++) {
-        if (base_span_eq(links->rows[i].reference.text, text)) {
+        if (links->rows[i].kind == link->kind &&
+            base_span_eq(links->rows[i].reference.text, link->reference.text)) {
             return true;
         }
     }
@@ -152,7 +149,7 @@ static base_reason_t links_of(const smart_write_t *write, base_span_t resource, 
                                                 SMART_WRITE_HASHES, links);
 }
 
-/* B11: no URL of a Binary but what was there before. On whatever base, for the server may know itself by names that we do not. */
+/* B11: no URL of a Binary but what was there before. On whatever base and however it is spelt, for the server may know itself by names that we do not. */
 static base_reason_t judge_binaries(const smart_write_t *write, base_span_t before,
                                     base_span_t after)
 {
@@ -168,7 +165,8 @@ static base_reason_t judge_binaries(const smart_write_t *write, base_span_t befo
         reason = links_of(write, after, &new);
     }
     for (i = 0; reason == BASE_OK && i < new.n; i++) {
-        if (is_binary(&new.rows[i]) && !has_link(&old, new.rows[i].reference.text)) {
+        if (fhir_url_may_name(new.rows[i].reference.text, "binary") &&
+            !has_link(&old, &new.rows[i])) {
             reason = BASE_BODY_UNCOVERED;
         }
     }

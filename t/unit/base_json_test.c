@@ -411,6 +411,12 @@ static void test_limits(void)
     is_int(
         read_with("{\"ab\":1,\"b\":{\"AB\":2}}", BASE_JSON_STRICT | BASE_JSON_FOLD, 64, hashes, 3),
         BASE_OK, "in one object only");
+    is_int(read_with("{\"\\u017fub\":1}", BASE_JSON_STRICT, 64, hashes, 3), BASE_OK,
+           "any name is a name");
+    is_int(read_with("{\"\\u017fub\":1}", BASE_JSON_STRICT | BASE_JSON_FOLD, 64, hashes, 3),
+           BASE_JSON_NAME, "but not where names are folded");
+    is_int(read_with("{\"_aB9\":1}", BASE_JSON_STRICT | BASE_JSON_FOLD, 64, hashes, 3), BASE_OK,
+           "such a one is");
     is_int(read_with("{}", BASE_JSON_STRICT, 64, NULL, 0), BASE_OK, "nor for no member");
     is_int(read_with("{\"a\":1}", BASE_JSON_STRICT, 64, NULL, 0), BASE_JSON_MEMBERS,
            "a watched member without a table is refused");

@@ -38,7 +38,8 @@ static const struct {
     {"{\"reference\":true,\"x\":\"a\"}", "", 0},
     {"{\"reference\":{\"x\":\"a\"}}", "", 0},
     {"{\"reference\":[{\"x\":\"a\"}]}", "", 0},
-    {"{\"Reference\":\"a\",\"referenc\":\"b\",\"references\":\"c\",\"eference\":\"d\"}", "", 0},
+    {"{\"Reference\":\"a\",\"uRL\":\"b\"}", "r\"a\"u\"b\"", 0},
+    {"{\"areference\":\"a\",\"referenc\":\"b\",\"references\":\"c\",\"eference\":\"d\"}", "", 0},
     {"{\"x\":\"reference\",\"y\":\"a\"}", "", 0},
     {"{\"reference\":\"\"}", "r\"\"", 0},
 };

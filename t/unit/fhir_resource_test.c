@@ -151,7 +151,6 @@ static const struct {
     {"{\"resourceType\":\"Observation\",\"subject\":{\"reference\":\"Patient/1\\u0000\"}}", N, N},
     {"{\"resourceType\":\"Observation\",\"subject\":{\"identifier\":{\"value\":\"1\"}}}", N, N},
     {"{\"resourceType\":\"Observation\",\"subject\":{}}", N, N},
-    {"{\"resourceType\":\"Observation\",\"subject\":{\"Reference\":\"Patient/1\"}}", N, N},
     {"{\"resourceType\":\"Observation\",\"_subject\":{\"reference\":\"Patient/1\"}}", N, M},
     {"{\"resourceType\":\"Observation\",\"subjects\":{\"reference\":\"Patient/1\"}}", N, M},
     {"{\"resourceType\":\"Observation\",\"subjec\":{\"reference\":\"Patient/1\"}}", N, M},
@@ -399,6 +398,15 @@ static void test_refused(void)
         {"{\"resourceType\":\"Observation\",\"x\":{\"y\":[{\"a\":1,\"a\":2}]}}",
          BASE_JSON_DUPLICATE},
         {"{\"resourceType\":\"Observation\",\"x\":\"\xff\"}", BASE_JSON_ENCODING},
+        {"{\"resourceType\":\"Observation\",\"subject\":{\"Reference\":\"Patient/1\"}}",
+         BASE_JSON_NAME},
+        {"{\"resourceType\":\"Observation\",\"Subject\":{\"reference\":\"Patient/1\"}}",
+         BASE_JSON_NAME},
+        {"{\"resourceType\":\"Observation\",\"ID\":\"1\"}", BASE_JSON_NAME},
+        {"{\"resourceType\":\"Observation\",\"\u017fubject\":{\"reference\":\"Patient/1\"}}",
+         BASE_JSON_NAME},
+        {"{\"resourceType\":\"Observation\",\"x\":[{\"\\u017f\":1}]}", BASE_JSON_NAME},
+        {"{\"resourceType\":\"Observation\",\"x\":[{\"a b\":1}]}", BASE_JSON_NAME},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -147,6 +147,10 @@ static void instances(void)
             "more behind it");
     answers(BASE_ANSWER_BROKEN, 200, JSON, "", "nothing");
     answers(BASE_ANSWER_BROKEN, 200, JSON, "<Observation/>", "no JSON");
+    answers(
+        BASE_ANSWER_UNEXPECTED, 200, JSON,
+        "{\"resourceType\":\"OperationOutcome\",\"contained\":[{\"resourceType\":\"Patient\"}]}",
+        "an outcome with something inside");
     answers(BASE_OK, 200, JSON, "{\"resourceType\":\"OperationOutcome\"}",
             "an outcome passes (L10)");
     is_int(stage_line(&stage, "GET /Appointment/1"), SMART_SEND, "several actors");
@@ -645,7 +649,7 @@ static void hostile(void)
     answers(BASE_ANSWER_UNEXPECTED, 200, JSON,
             "{\"resourceType\":\"Bundle\",\"Type\":\"searchset\",\"entry\":[" O1 "]}",
             "a type by another spelling");
-    answers(BASE_ANSWER_UNEXPECTED, 200, JSON,
+    answers(BASE_ANSWER_BROKEN, 200, JSON,
             "{\"ResourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[" O1 "]}",
             "a resourceType by another spelling");
     answers(BASE_ANSWER_UNEXPECTED, 200, JSON,
