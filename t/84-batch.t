@@ -26,7 +26,8 @@ sub answers { return grep { $_ } map { $answers{"$_->{request}{method} $_->{requ
 my $up = upstream(
     'GET /fhir/Observation/own'     => stored(observation('own', 'p1')),
     'GET /fhir/Observation/foreign' => stored(observation('foreign', 'p2')),
-    'POST /fhir'                    => sub { my ($request) = @_; return { json => { resourceType => 'Bundle', type => "@{[ $request->json->{type} ]}-response", entry => [ answers($request->json) ] } } },
+    'GET /fhir/Observation/raced'   => stored(observation('raced', 'p1')),
+    'POST /fhir'                    => sub { my ($request) = @_; return { status => 412, json => { resourceType => 'OperationOutcome' } } if $request->body =~ /raced/; return { json => { resourceType => 'Bundle', type => "@{[ $request->json->{type} ]}-response", entry => [ answers($request->json) ] } } },
 );
 my $nginx = nginx(vars => { UPSTREAM => $up->port, ISSUER => $issuer->uri }, conf => <<"EOC");
     smart_issuer hospital { uri %%ISSUER%%; audience $base; }
@@ -96,6 +97,13 @@ is(post('batch', [], body => $raw, token => $any)->status, 200, 'system/*.cruds'
 is(sent()->body, '{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient/1"}}]}', 'is sent what was judged, and no other member');
 is(sent()->header('Content-Length'), length(sent()->body), 'of that length');
 
+# a 412 to a transaction: by our own preconditions alone it is a lost race (L13)
+for my $case ([ 409, {}, 'ours alone' ], [ 412, { ifMatch => 'W/"7"' }, 'the client\'s too' ], [ 412, { ifNoneExist => 'identifier=x' }, 'one that creates' ]) {
+    my ($status, $more, $name) = @$case;
+    my $entry = $more->{ifNoneExist} ? entry('POST', 'Observation', { resourceType => 'Observation', subject => { reference => 'Patient/p1' } }) : entry('PUT', 'Observation/own', observation('own', 'p1'));
+    $entry->{request}{$_} = $more->{$_} for keys %$more;
+    is(post('transaction', [ entry('PUT', 'Observation/raced', observation('raced', 'p1')), $entry ])->status, $status, "412: $name");
+}
 is(post('batch', [ (entry('GET', 'Observation/own')) x 3 ], at => '/small')->status, 413, 'smart_bundle_max');
 is(post('batch', [ (entry('GET', 'Observation/own')) x 2 ], at => '/small')->status, 200, 'up to it');
 is(post('batch', [], body => '{"resourceType":"Bundle"', token => $any)->status, 400, 'broken JSON');

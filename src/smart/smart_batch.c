@@ -36,6 +36,8 @@ struct smart_batch_s {
     bool looking; /* so is a read of the instance that a transaction's entry reads (L15) */
     bool minimal;
     bool checked;
+    bool pinned;     /* some write goes with a precondition of ours */
+    bool conditions; /* some entry with the client's own */
     smart_judge_t judge;
     fhir_request_t request;
     smart_stored_t stored;
@@ -314,7 +316,7 @@ static base_span_t url_of(smart_batch_t *batch, const smart_edits_t *edits)
     size_t n = path.n + edits->query.n + 1;
     unsigned char *url = base_arena_scratch(batch->arena, n + 1, 1);
 
-    if (url == NULL || edits->path.n == 0) {
+    if (url == NULL || path.p == NULL) {
         return base_span_make(NULL, 0);
     }
     memcpy(url, path.p, path.n);
@@ -407,6 +409,18 @@ static void note_written(smart_batch_t *batch, made_t *made, const smart_edits_t
     }
 }
 
+/* L13: of which precondition a 412 to a transaction speaks, nobody says; ours alone, it is a lost race. */
+static void note_preconditions(smart_batch_t *batch, const fhir_batch_entry_t *row)
+{
+    const smart_check_t *check = only_check(batch);
+    bool pinned = check != NULL && check->pinned;
+
+    batch->pinned = batch->pinned || pinned;
+    batch->conditions = batch->conditions || row->if_match.text.n > 0 ||
+                        row->if_none_match.text.n > 0 || row->if_none_exist.text.n > 0 ||
+                        (batch->request.conditional && !pinned);
+}
+
 /* The entry goes: as it was judged. */
 static bool keep_entry(smart_batch_t *batch)
 {
@@ -429,6 +443,7 @@ static bool keep_entry(smart_batch_t *batch)
         made->piece = edits->body_changed ? edits->body : &made->resource;
         made->piece_n = edits->body_changed ? edits->body_n : 1;
     }
+    note_preconditions(batch, row);
     entry->write = is_write(batch);
     if (check != NULL) {
         entry->check = *check;
@@ -584,6 +599,7 @@ static smart_step_t end(smart_batch_t *batch)
         batch->check.entry = batch->entry;
         batch->check.entry_n = batch->batch.n;
         batch->check.transaction = is_transaction(batch);
+        batch->check.pinned = is_transaction(batch) && batch->pinned && !batch->conditions;
         batch->check.grants = batch->grants;
     }
     return batch->step = SMART_SEND;

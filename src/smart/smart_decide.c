@@ -649,7 +649,8 @@ static bool is_public_path(const fhir_request_t *request, const smart_policy_t *
     base_span_t path = request->path;
     size_t i;
 
-    if (path.n == 0 || (request->method != FHIR_GET && request->method != FHIR_HEAD)) {
+    if (path.p == NULL || path.n == 0 ||
+        (request->method != FHIR_GET && request->method != FHIR_HEAD)) {
         return false;
     }
     path = base_span_sub(path, 1, path.n);

@@ -13,7 +13,7 @@ typedef struct {
     bool checked;
     smart_parameters_t *out;
     const fhir_item_t *item;
-    fhir_use_t use;
+    fhir_use_t *use; /* of the item */
 } judging_t;
 
 static void refuse(judging_t *j, base_reason_t reason, const char *rule)
@@ -114,7 +114,7 @@ static bool goes_to_own_patient(const judging_t *j, const fhir_hop_t *hop)
 /* C6, the exception: what refers to the own patient by the element that narrows it. */
 static bool comes_from_own(const judging_t *j, const fhir_hop_t *hop)
 {
-    if (!is_patient(j->type) || j->use.n_hops != 1 || hop->restriction == NULL ||
+    if (!is_patient(j->type) || j->use->n_hops != 1 || hop->restriction == NULL ||
         !smart_cover_is_confined(j->cover) ||
         !smart_cover_is_subject(hop->restriction, hop->name)) {
         return false;
@@ -124,7 +124,7 @@ static bool comes_from_own(const judging_t *j, const fhir_hop_t *hop)
 
 static void refuse_hop(judging_t *j, const fhir_type_t *type)
 {
-    const char *rule = j->use.kind == FHIR_USE_HAS ? "C6" : "C5";
+    const char *rule = j->use->kind == FHIR_USE_HAS ? "C6" : "C5";
 
     if (is_granted(j->grants, SMART_S, type)) {
         refuse(j, BASE_PARAMETER_REACH, rule);
@@ -139,14 +139,14 @@ static void judge_hops(judging_t *j)
     const fhir_type_t *type;
     unsigned i;
 
-    if (j->use.modifier == FHIR_MODIFIER_OTHER) {
+    if (j->use->modifier == FHIR_MODIFIER_OTHER) {
         refuse(j, BASE_PARAMETER_REFUSED, "C15");
     }
-    for (i = 0; i < j->use.n_hops; i++) {
-        type = untrue_type(j, &j->use.hops[i].to);
+    for (i = 0; i < j->use->n_hops; i++) {
+        type = untrue_type(j, &j->use->hops[i].to);
         if (type == NULL ||
-            (i == 0 && (goes_to_own_patient(j, &j->use.hops[0]) ||
-                        (j->use.hops[0].reverse && comes_from_own(j, &j->use.hops[0]))))) {
+            (i == 0 && (goes_to_own_patient(j, &j->use->hops[0]) ||
+                        (j->use->hops[0].reverse && comes_from_own(j, &j->use->hops[0]))))) {
             continue;
         }
         refuse_hop(j, type);
@@ -183,10 +183,10 @@ static const fhir_type_t *first_type(const judging_t *j, const fhir_type_set_t *
 static void judge_include(judging_t *j)
 {
     const fhir_type_t *type;
-    unsigned letter = j->use.kind == FHIR_USE_INCLUDE ? SMART_R : SMART_S;
+    unsigned letter = j->use->kind == FHIR_USE_INCLUDE ? SMART_R : SMART_S;
 
-    if (!include_granted(j->grants, j->policy, &j->use)) {
-        type = first_type(j, &j->use.include.returned);
+    if (!include_granted(j->grants, j->policy, j->use)) {
+        type = first_type(j, &j->use->include.returned);
         j->out->dropped = true;
         if (j->policy->include_refuse && type != NULL) {
             refuse(j, smart_grants_missing(j->grants, letter, type, &j->out->missing), "C2");
@@ -194,8 +194,8 @@ static void judge_include(judging_t *j)
         return;
     }
     j->out->includes = true;
-    if (j->use.kind == FHIR_USE_INCLUDE) {
-        fhir_type_set_unite(&j->out->included, &j->use.include.returned);
+    if (j->use->kind == FHIR_USE_INCLUDE) {
+        fhir_type_set_unite(&j->out->included, &j->use->include.returned);
     }
 }
 
@@ -316,7 +316,7 @@ static void judge_result(judging_t *j)
         return;
     }
     for (i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
-        if (results[i].result == j->use.result && (results[i].where >> j->asking & 1) != 0) {
+        if (results[i].result == j->use->result && (results[i].where >> j->asking & 1) != 0) {
             results[i].judge(j);
             return;
         }
@@ -386,7 +386,7 @@ static void judge_list(judging_t *j)
 
 static void judge_special(judging_t *j)
 {
-    switch (j->use.special) {
+    switch (j->use->special) {
     case FHIR_SPECIAL_FILTER:
         need_all(j, "C7");
         break;
@@ -458,7 +458,7 @@ static void judge_unknown(judging_t *j)
 {
     if (j->item->chained || j->item->modifier.p != NULL) {
         need_all(j, "C1");
-    } else if (j->use.kind == FHIR_USE_RESERVED) {
+    } else if (j->use->kind == FHIR_USE_RESERVED) {
         refuse(j, BASE_PARAMETER_UNKNOWN, "C1");
     }
 }
@@ -466,7 +466,7 @@ static void judge_unknown(judging_t *j)
 /* What a search may ask; reads and histories have less. */
 static void judge_search_item(judging_t *j)
 {
-    switch (j->use.kind) {
+    switch (j->use->kind) {
     case FHIR_USE_FILTER:
         break;
     case FHIR_USE_CHAIN:
@@ -492,7 +492,7 @@ static void judge_search_item(judging_t *j)
 /* L13: what selects resources; what the server does not understand could select others. */
 static void judge_criterion(judging_t *j)
 {
-    switch (j->use.kind) {
+    switch (j->use->kind) {
     case FHIR_USE_FILTER:
         break;
     case FHIR_USE_CHAIN:
@@ -507,10 +507,10 @@ static void judge_criterion(judging_t *j)
 /* L10: on an instance, filters feed nothing. */
 static void judge_read_item(judging_t *j)
 {
-    if (j->use.kind == FHIR_USE_RESERVED) {
+    if (j->use->kind == FHIR_USE_RESERVED) {
         refuse(j, BASE_PARAMETER_UNKNOWN, "C1");
     } else if (j->asking != SMART_ASK_READ ||
-               (j->use.kind != FHIR_USE_FILTER && j->use.kind != FHIR_USE_UNKNOWN) ||
+               (j->use->kind != FHIR_USE_FILTER && j->use->kind != FHIR_USE_UNKNOWN) ||
                j->item->chained || j->item->modifier.p != NULL) {
         refuse(j, BASE_PARAMETER_REFUSED, "C1");
     }
@@ -519,7 +519,7 @@ static void judge_read_item(judging_t *j)
 /* By its whole name, or by what stands before a modifier. */
 static bool is_page(const judging_t *j)
 {
-    if (j->use.kind == FHIR_USE_PAGE) {
+    if (j->use->kind == FHIR_USE_PAGE) {
         return true;
     }
     return (j->policy->page_parameters_n > 0 || j->item->code.n != j->item->name.n) &&
@@ -535,7 +535,7 @@ static void judge_item(judging_t *j)
             refuse(j, BASE_PARAMETER_REFUSED, "L20");
         }
         j->out->page = true;
-    } else if (j->use.kind == FHIR_USE_RESULT) {
+    } else if (j->use->kind == FHIR_USE_RESULT) {
         judge_result(j);
     } else if (j->asking == SMART_ASK_SEARCH) {
         judge_search_item(j);
@@ -553,8 +553,8 @@ static void judge_counting(judging_t *j)
     size_t at = 0;
 
     while (j->checked && j->out->counts && (item = fhir_query_next(j->query, &at)) != NULL) {
-        fhir_use_read(j->policy->definitions, j->type, item, &j->use);
-        if (j->use.kind == FHIR_USE_UNKNOWN) {
+        fhir_use_read(j->policy->definitions, j->type, item, j->use);
+        if (j->use->kind == FHIR_USE_UNKNOWN) {
             refuse(j, BASE_NOT_NARROWABLE, "C1");
         }
     }
@@ -565,7 +565,8 @@ void smart_parameters_judge(const smart_grants_t *grants, const smart_policy_t *
                             const fhir_type_t *type, const smart_cover_t *cover,
                             smart_parameters_t *out)
 {
-    judging_t j;
+    judging_t j = {0};
+    fhir_use_t use;
     size_t at = 0;
 
     memset(out, 0, sizeof(*out));
@@ -578,8 +579,9 @@ void smart_parameters_judge(const smart_grants_t *grants, const smart_policy_t *
     j.cover = cover;
     j.checked = cover != NULL && !smart_cover_is_true(cover);
     j.out = out;
+    j.use = &use;
     while ((j.item = fhir_query_next(query, &at)) != NULL) {
-        fhir_use_read(policy->definitions, type, j.item, &j.use);
+        fhir_use_read(policy->definitions, type, j.item, &use);
         judge_item(&j);
     }
     judge_counting(&j);

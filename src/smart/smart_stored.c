@@ -168,7 +168,7 @@ static bool keep(smart_stored_t *stored, base_span_t bytes)
         if (grown == NULL) {
             return fail(stored, BASE_NO_MEMORY);
         }
-        if (stored->_n > 0) {
+        if (stored->_kept != NULL && stored->_n > 0) {
             memcpy(grown, stored->_kept, stored->_n);
         }
         stored->_kept = grown;

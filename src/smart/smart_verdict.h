@@ -85,7 +85,7 @@ typedef struct {
     base_span_t if_none_match; /* INSTANCE: the client's, answered at the edge (D9); absent: none */
     base_span_t if_modified_since; /* likewise */
     bool
-        pinned; /* WRITTEN: the precondition is ours alone, so a 412 is a lost race: BASE_CONFLICT (L13) */
+        pinned; /* WRITTEN, and ENTRIES of a transaction: the precondition is ours alone, so a 412 is a lost race: BASE_CONFLICT (L13) */
     bool
         by_targets; /* INSTANCE, a Provenance: its targets were found covered, if it is still of this version (D6) */
     base_span_t version_id; /* with it; absent: it has none */
