@@ -72,6 +72,26 @@ for my $workers (1, 2) {
     is($issuer->gets('jwks'), 2, 'by one fetch for all of them');
 }
 
+# --- within the cooldown nobody waits, however slow the issuer is
+
+{
+    my $issuer = issuer(keys => ['rsa']);
+    my $nginx  = run($issuer, 'cooldown 60s; timeout 20s;');
+
+    is(status_of($nginx, $issuer->token(key => 'rsa')), 200, 'the key is known');
+    is(status_of($nginx, $issuer->token(key => 'rsa2')), 401, 'an unknown one begins the cooldown');
+    $issuer->answer(jwks => { delay => 8 });
+    my $r = $nginx->get('/r4/Organization/o1', bearer => $issuer->token(key => 'p256'), timeout => 4);
+    is($r->status, 401, 'the next one is refused while nothing is fetched');
+    is($nginx->get('/r4/Organization/o1', bearer => $issuer->token(key => 'rsa2'), timeout => 4)->status, 401, 'so is the first again');
+    is($issuer->gets('jwks'), 2, 'nobody was asked');
+    is(status_of($nginx, $issuer->token(key => 'rsa')), 200, 'the known one is good');
+
+    my $other = issuer(keys => ['rsa'])->answer(jwks => { delay => 8 });
+    my $waits = run($other, 'timeout 20s;');
+    is($waits->get('/r4/Organization/o1', bearer => $other->token(key => 'rsa'), timeout => 15)->status, 503, 'where something is fetched, one waits, and is told to come back');
+}
+
 # --- the issuer is down when asked
 
 {

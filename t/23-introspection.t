@@ -241,6 +241,30 @@ for my $auth (sort keys %auth) {
     is(ask($nginx, 'x')->status, 401, 'without introspection an opaque token is none');
 }
 
+# --- a key that changes
+
+{
+    my $issuer = says(issuer(), { map { $_ => good() } 'a' .. 'z' });
+    my $nginx  = run($issuer, 'introspection_auth private_key_jwt app %%PREFIX%%/rsa.pem RS384;');
+    my $signed = sub {
+        my ($by) = @_;
+        my ($assertion) = (calls($issuer))[-1]->body =~ /&client_assertion=([\w.-]+)$/;
+        return eval { Crypt::JWT::decode_jwt(token => $assertion, key => Smart::Issuer::key($by)); 1 } ? 'yes' : 'no';
+    };
+
+    is(ask($nginx, 'a')->status, 200, 'with the first key');
+    is($signed->('rsa') . $signed->('rsa2'), 'yesno', 'it signs');
+    spew($nginx->prefix . '/rsa.pem', pem('rsa2'));
+    sleep 2.1;
+    is(ask($nginx, 'b')->status, 200, 'with another key in the file');
+    is($signed->('rsa') . $signed->('rsa2'), 'noyes', 'that signs, without a reload');
+    spew($nginx->prefix . '/rsa.pem', pem('p384'));
+    sleep 2.1;
+    is(ask($nginx, 'c')->status, 200, 'a key of another type is none');
+    is($signed->('rsa2'), 'yes', '... and the one before stays');
+    like($nginx->log, qr/rsa\.pem/, '... which the log says');
+}
+
 # --- a secret that changes
 
 {

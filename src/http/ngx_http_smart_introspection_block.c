@@ -15,6 +15,8 @@
 
 static char *ngx_http_smart_introspection_key_set(ngx_conf_t *cf,
     ngx_http_smart_issuer_t *issuer);
+static const char *ngx_http_smart_introspection_key_fault(ngx_str_t *text,
+    void *data);
 static char *ngx_http_smart_introspection_secret(ngx_conf_t *cf,
     ngx_http_smart_issuer_t *issuer);
 static ngx_int_t ngx_http_smart_introspection_hash(
@@ -116,13 +118,35 @@ ngx_http_smart_introspection_key_set(ngx_conf_t *cf,
 }
 
 
+/* At start, and whenever the file changes: a key that cannot sign never takes the place of one that can. */
+
+static const char *
+ngx_http_smart_introspection_key_fault(ngx_str_t *text, void *data)
+{
+    ngx_http_smart_issuer_t *issuer = data;
+
+    const char   *fault;
+    base_span_t   pem, alg;
+
+    pem = base_span_make(text->data, text->len);
+    alg = issuer->client_alg.len
+          ? base_span_make(issuer->client_alg.data, issuer->client_alg.len)
+          : jose_assertion_alg(pem);
+
+    fault = jose_assertion_fault(pem, alg);
+
+    ERR_clear_error();
+
+    return fault;
+}
+
+
 static char *
 ngx_http_smart_introspection_secret(ngx_conf_t *cf,
     ngx_http_smart_issuer_t *issuer)
 {
-    ngx_str_t    *path;
-    base_span_t   pem, alg;
-    const char   *fault;
+    ngx_str_t   *path;
+    const char  *fault;
 
     path = &issuer->secret.path;
 
@@ -136,19 +160,15 @@ ngx_http_smart_introspection_secret(ngx_conf_t *cf,
         return "needs a client id";
     }
 
-    issuer->secret.plain = issuer->client != NGX_HTTP_SMART_CLIENT_PRIVATE_KEY;
+    if (issuer->client == NGX_HTTP_SMART_CLIENT_PRIVATE_KEY) {
+        issuer->secret.fault = ngx_http_smart_introspection_key_fault;
+        issuer->secret.data = issuer;
+
+    } else {
+        issuer->secret.plain = 1;
+    }
 
     fault = ngx_http_smart_secret_read(cf->pool, &issuer->secret);
-
-    if (fault == NULL && !issuer->secret.plain) {
-        pem = base_span_make(issuer->secret.text.data, issuer->secret.text.len);
-        alg = issuer->client_alg.len
-              ? base_span_make(issuer->client_alg.data, issuer->client_alg.len)
-              : jose_assertion_alg(pem);
-
-        fault = jose_assertion_fault(pem, alg);
-        ERR_clear_error();
-    }
 
     if (fault) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -114,7 +114,11 @@ ngx_http_smart_secret_load(ngx_pool_t *pool, ngx_http_smart_secret_t *secret,
         }
     }
 
-    return text->len ? NULL : "is empty";
+    if (text->len == 0) {
+        return "is empty";
+    }
+
+    return secret->fault ? secret->fault(text, secret->data) : NULL;
 }
 
 

@@ -14,6 +14,8 @@ typedef struct {
     ngx_str_t         path;           /* full, NUL-terminated */
     ngx_str_t         text;
     ngx_uint_t        plain;          /* one line of visible characters; line ends at its end are taken off */
+    const char     *(*fault)(ngx_str_t *text, void *data);  /* what else is wrong with it; NULL: nothing can be */
+    void             *data;
 
     ngx_file_uniq_t   uniq;
     uint64_t          mtime;          /* ngx_http_smart_file_time()'s */
@@ -24,7 +26,7 @@ typedef struct {
 } ngx_http_smart_secret_t;
 
 
-/* With path and plain set. NULL, or what is wrong with it: a constant to be put behind its name. */
+/* With path, plain, fault and data set. NULL, or what is wrong with it: a constant to be put behind its name. */
 const char *ngx_http_smart_secret_read(ngx_pool_t *pool,
     ngx_http_smart_secret_t *secret);
 
