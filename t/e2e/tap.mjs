@@ -58,7 +58,8 @@ export async function tap(run) {
   return t.done();
 }
 
-export async function scenario(name, run, settings = {}) {
+/* `warned`: what nginx must have complained of, and of nothing else. */
+export async function scenario(name, run, { warned, ...settings } = {}) {
   const runtime = path.join(buildDirectory, 'e2e', `${name}-${process.pid}`);
   let stop = async () => {};
   const status = await tap(async (t) => {
@@ -66,7 +67,11 @@ export async function scenario(name, run, settings = {}) {
     stop = stopOnExit(parts.stop);
     await run({ parts, t });
     await stop();
-    t.is(parts.nginx.complaints(), [], 'nginx had nothing to complain of, to its very end');
+    const complaints = parts.nginx.complaints();
+    t.is(complaints.filter((line) => !warned?.test(line)), [], 'nginx had nothing to complain of, to its very end');
+    if (warned) {
+      t.ok(complaints.some((line) => warned.test(line)), `but of ${warned}`);
+    }
   });
   await stop();
   if (status && fs.existsSync(runtime)) {
