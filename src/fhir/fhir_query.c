@@ -80,11 +80,33 @@ static bool decode(base_span_t raw, unsigned char *out, size_t *n)
     return true;
 }
 
+#define BIT(c) (UINT64_C(1) << ((c) &63))
+
+/* What says itself: fine as a raw byte, and decoded to itself. */
+static bool is_plain(base_span_t raw)
+{
+    static const uint64_t fine[4] = {
+        ~((BIT('!') - 1) | BIT('"') | BIT('#') | BIT('%') | BIT('+') | BIT('<') | BIT('>')),
+        ~BIT(0x7f), 0, 0};
+    uint64_t all = 1;
+
+    for (size_t i = 0; i < raw.n; i++) {
+        all &= fine[raw.p[i] >> 6] >> (raw.p[i] & 63);
+    }
+    return all != 0;
+}
+
+/* Most is plain, and then stays where it is. */
 static base_reason_t decode_text(base_span_t raw, base_arena_t *arena, base_span_t *text)
 {
-    unsigned char *out = base_arena_alloc(arena, raw.n);
+    unsigned char *out;
     size_t n;
 
+    if (raw.p != NULL && is_plain(raw)) {
+        *text = raw;
+        return BASE_OK;
+    }
+    out = base_arena_alloc(arena, raw.n);
     if (out == NULL) {
         return BASE_NO_MEMORY;
     }

@@ -12,26 +12,21 @@
 #define LINKS_MAX ((size_t) 4096)
 
 static const smart_write_kind_t kinds[] = {
-    {FHIR_CREATE, SMART_C, true, false, false},
-    {FHIR_CREATE_CONDITIONAL, SMART_C, true, false, false},
-    {FHIR_UPDATE, SMART_U, true, true, false},
-    {FHIR_UPDATE_CONDITIONAL, SMART_U, true, true, false},
-    {FHIR_PATCH, SMART_U, true, true, true},
-    {FHIR_PATCH_CONDITIONAL, SMART_U, true, true, true},
-    {FHIR_DELETE, SMART_D, false, true, false},
-    {FHIR_DELETE_CONDITIONAL, SMART_D, false, true, false},
+    [FHIR_CREATE] = {FHIR_CREATE, SMART_C, true, false, false},
+    [FHIR_CREATE_CONDITIONAL] = {FHIR_CREATE_CONDITIONAL, SMART_C, true, false, false},
+    [FHIR_UPDATE] = {FHIR_UPDATE, SMART_U, true, true, false},
+    [FHIR_UPDATE_CONDITIONAL] = {FHIR_UPDATE_CONDITIONAL, SMART_U, true, true, false},
+    [FHIR_PATCH] = {FHIR_PATCH, SMART_U, true, true, true},
+    [FHIR_PATCH_CONDITIONAL] = {FHIR_PATCH_CONDITIONAL, SMART_U, true, true, true},
+    [FHIR_DELETE] = {FHIR_DELETE, SMART_D, false, true, false},
+    [FHIR_DELETE_CONDITIONAL] = {FHIR_DELETE_CONDITIONAL, SMART_D, false, true, false},
 };
 
 const smart_write_kind_t *smart_write_kind(fhir_interaction_t interaction)
 {
-    size_t i;
+    unsigned at = (unsigned) interaction;
 
-    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (kinds[i].interaction == interaction) {
-            return &kinds[i];
-        }
-    }
-    return NULL;
+    return at < sizeof(kinds) / sizeof(kinds[0]) && kinds[at].letter != 0 ? &kinds[at] : NULL;
 }
 
 void smart_write_start(smart_write_t *write, base_arena_t *arena, const smart_grants_t *grants,

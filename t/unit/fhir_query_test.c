@@ -297,9 +297,33 @@ static void test_split(void)
     ok(rest.p == NULL, "the end");
 }
 
+/* Every byte, raw: what it says, or that it may not stand there. */
+static void test_bytes(void)
+{
+    static const char refused[] = " #\"<>%\x7f";
+    unsigned c;
+
+    for (c = 0; c < 256; c++) {
+        unsigned char text[5] = {'n', '=', 'a', (unsigned char) c, 'b'};
+        bool bad = c < 0x20 || c >= 0x80 || strchr(refused, (int) c) != NULL;
+        base_arena_t *arena = base_arena_new(65536);
+        fhir_query_t query;
+        base_reason_t reason = fhir_query_parse(base_span_make(text, 5), none, arena, &query);
+
+        is_int(reason, bad ? BASE_QUERY_SYNTAX : BASE_OK, "byte %02x", c);
+        if (reason == BASE_OK && c != '&') {
+            ok(query.n == 1 && query.items[0].value.n == 3 &&
+                   query.items[0].value.p[1] == (c == '+' ? ' ' : c),
+               "byte %02x says itself", c);
+        }
+        base_arena_free(arena);
+    }
+}
+
 int main(void)
 {
     UNIT_BEGIN();
+    test_bytes();
     test_items(FHIR_FROM_URL);
     test_items(FHIR_FROM_FORM);
     test_queries();
