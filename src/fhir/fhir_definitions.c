@@ -27,12 +27,15 @@ bool fhir_version_find(base_span_t name, fhir_version_t *version)
 /* The order of the tables, as base_span_cmp has it: names differ early, so nothing is measured first. */
 static inline int order_of(base_span_t name, const char *text)
 {
-    size_t i = 0;
+    size_t i;
 
-    if (name.n > 0 && name.p[0] != (unsigned char) text[0]) {
+    if (name.n == 0) {
+        return -1; /* no name of a table is empty */
+    }
+    if (name.p[0] != (unsigned char) text[0]) {
         return name.p[0] < (unsigned char) text[0] ? -1 : 1;
     }
-    for (; i < name.n && text[i] != '\0' && name.p[i] == (unsigned char) text[i]; i++) {
+    for (i = 1; i < name.n && text[i] != '\0' && name.p[i] == (unsigned char) text[i]; i++) {
     }
     if (i == name.n) {
         return text[i] == '\0' ? 0 : -1;

@@ -374,11 +374,8 @@ bool fhir_query_has_credentials(const fhir_query_t *query)
     return false;
 }
 
-bool fhir_query_is_page(base_span_t name)
+bool fhir_query_is_reserved_page(base_span_t name)
 {
-    if (name.n == 0 || name.p[0] != '_') {
-        return base_span_is(name, "page") || base_span_is(name, "ct");
-    }
     for (size_t i = 0; i < sizeof(page_names) / sizeof(page_names[0]); i++) {
         if (base_span_eq(name, page_names[i])) {
             return true;

@@ -18,6 +18,8 @@
 #include "base/base_arena.h"
 #include "base/base_reason.h"
 
+#include <string.h>
+
 #define FHIR_QUERY_ITEMS_MAX 256
 #define FHIR_QUERY_BYTES_MAX ((size_t) 65536)
 
@@ -97,7 +99,16 @@ bool fhir_query_is_text(base_span_t text);
 bool fhir_query_has_credentials(const fhir_query_t *query);
 
 /* True for a page parameter known by itself: _getpages, _page, ct ... (RULES C1). */
-bool fhir_query_is_page(base_span_t name);
+bool fhir_query_is_reserved_page(base_span_t name); /* of those that begin with '_' */
+
+static inline bool fhir_query_is_page(base_span_t name)
+{
+    if (name.n > 0 && name.p[0] == '_') {
+        return fhir_query_is_reserved_page(name);
+    }
+    return (name.n == 4 && memcmp(name.p, "page", 4) == 0) ||
+           (name.n == 2 && memcmp(name.p, "ct", 2) == 0);
+}
 
 /*
  * The next alternative of a value: splits at ',' that is not escaped by '\' (R4
