@@ -33,6 +33,21 @@ const char smartctl_explain_usage[] =
 #define WORDS_MAX 64
 #define TEXT_MAX  4096
 
+#define ENTRIES_MAX ((size_t) 512)
+
+/* An entry of the policy's file, and the line where it ends. */
+typedef struct {
+    base_span_t name;
+    size_t line;
+} entry_t;
+
+typedef struct {
+    const char *path;
+    size_t line;
+    entry_t entry[ENTRIES_MAX];
+    size_t entry_n;
+} reading_t;
+
 typedef struct {
     json_t *claims;
     char *claims_text;
@@ -132,52 +147,73 @@ static bool set_option(options_t *options, const char *name, const char *value)
     return true;
 }
 
-/* The next word of nginx's notation, without quotes or variables; comments and white space are passed over. Empty at the end. */
-static base_span_t next_word(base_span_t *rest)
+/* White space and comments; counts the lines. */
+static void pass_blank(base_span_t *rest, size_t *line)
 {
-    size_t i = 0, from;
+    size_t i = 0;
 
-    while (i < rest->n && (strchr(" \t\r\n", rest->p[i]) != NULL || rest->p[i] == '#')) {
+    while (i < rest->n && strchr(" \t\r\n#", rest->p[i]) != NULL && rest->p[i] != '\0') {
         if (rest->p[i] == '#') {
             i += base_span_find(base_span_sub(*rest, i, rest->n), '\n');
         } else {
-            i++;
+            *line += rest->p[i++] == '\n' ? 1 : 0;
         }
     }
-    from = i;
-    if (i < rest->n && strchr(";{}", rest->p[i]) != NULL) {
-        i++;
-    } else {
-        while (i < rest->n && strchr(" \t\r\n;{}#", rest->p[i]) == NULL) {
-            i++;
-        }
-    }
-    *rest = base_span_sub(*rest, i < rest->n ? i : rest->n, rest->n);
-    return base_span_make(rest->p - (i - from), i - from);
+    *rest = base_span_sub(*rest, i, rest->n);
 }
 
-static bool set_entry(stage_t *stage, const base_span_t *words, size_t n)
+/* The next word of nginx's notation, quoted ones without their quotes, but no variables and no backslashes. Empty at the end. */
+static base_span_t next_word(base_span_t *rest, size_t *line)
 {
-    char error[TEXT_MAX];
+    base_span_t word;
+    size_t n = 0, quote;
 
-    if (smart_policy_set(&stage->policy, words, n, stage->arena, error, sizeof(error))) {
-        return true;
+    pass_blank(rest, line);
+    quote = rest->n > 0 && (rest->p[0] == '"' || rest->p[0] == '\'') ? 1 : 0;
+    if (quote == 1) {
+        n = base_span_find(base_span_sub(*rest, 1, rest->n), rest->p[0]);
+    } else if (rest->n > 0 && strchr(";{}", rest->p[0]) != NULL) {
+        n = 1;
+    } else {
+        while (n < rest->n && strchr(" \t\r\n;{}", rest->p[n]) == NULL) {
+            n++;
+        }
     }
-    (void) smartctl_fail(SMARTCTL_USAGE, "%s", error);
+    word = base_span_sub(*rest, quote, quote + n);
+    n += 2 * quote;
+    *rest = base_span_sub(*rest, n < rest->n ? n : rest->n, rest->n);
+    return word;
+}
+
+static bool wrong_entry(const reading_t *reading, size_t line, const char *error)
+{
+    (void) smartctl_fail(SMARTCTL_USAGE, "%s:%zu: %s", reading->path, line, error);
     return false;
 }
 
+static bool set_entry(stage_t *stage, reading_t *reading, const base_span_t *words, size_t n)
+{
+    char error[TEXT_MAX];
+
+    if (reading->entry_n == ENTRIES_MAX) {
+        return wrong_entry(reading, reading->line, "too many entries");
+    }
+    reading->entry[reading->entry_n++] = (entry_t){words[0], reading->line};
+    return smart_policy_set(&stage->policy, words, n, stage->arena, error, sizeof(error)) ||
+           wrong_entry(reading, reading->line, error);
+}
+
 /* `smart_policy name { entry ...; }` or entries alone. */
-static bool read_policy(stage_t *stage, base_span_t text)
+static bool read_policy(stage_t *stage, reading_t *reading, base_span_t text)
 {
     base_span_t words[WORDS_MAX], word;
     size_t n = 0;
 
-    while ((word = next_word(&text)).n > 0) {
+    while ((word = next_word(&text, &reading->line)).n > 0) {
         if (base_span_is(word, "{") && n == 2 && base_span_is(words[0], "smart_policy")) {
             n = 0;
         } else if (base_span_is(word, ";") && n > 0) {
-            if (!set_entry(stage, words, n)) {
+            if (!set_entry(stage, reading, words, n)) {
                 return false;
             }
             n = 0;
@@ -190,33 +226,47 @@ static bool read_policy(stage_t *stage, base_span_t text)
             break;
         }
     }
-    if (n > 0) {
-        (void) smartctl_fail(SMARTCTL_USAGE, "the policy is not well-formed");
+    return n == 0 || wrong_entry(reading, reading->line, "the policy is not well-formed");
+}
+
+/* What is wrong only beside the other entries. */
+static bool finish_policy(stage_t *stage, const reading_t *reading)
+{
+    smart_policy_place_t place;
+    char error[TEXT_MAX];
+    size_t i, nth = 0;
+
+    if (smart_policy_finish(&stage->policy, stage->arena, &place, error, sizeof(error))) {
+        return true;
     }
-    return n == 0;
+    for (i = 0; i < reading->entry_n; i++) {
+        if (base_span_is(reading->entry[i].name, place.entry) && nth++ == place.nth) {
+            return wrong_entry(reading, reading->entry[i].line, error);
+        }
+    }
+    return wrong_entry(reading, reading->line, error);
 }
 
 static bool make_policy(stage_t *stage, const options_t *options)
 {
     base_span_t version[2] = {BASE_SPAN_LIT("fhir_version"), {NULL, 0}};
-    char error[TEXT_MAX], *text;
+    reading_t reading = {.path = options->policy_path, .line = 1};
+    char *text = NULL;
     size_t n;
     bool good = true;
 
     smart_policy_default(&stage->policy);
     if (options->policy_path != NULL) {
         text = smartctl_read(options->policy_path, &n);
-        good = text != NULL && read_policy(stage, base_span_make(text, n));
-        free(text);
+        good = text != NULL && read_policy(stage, &reading, base_span_make(text, n));
     }
     if (good && options->version != NULL) {
+        reading.path = "--version";
         version[1] = base_span_of(options->version);
-        good = set_entry(stage, version, 2);
+        good = set_entry(stage, &reading, version, 2);
     }
-    if (good && !smart_policy_finish(&stage->policy, error, sizeof(error))) {
-        (void) smartctl_fail(SMARTCTL_USAGE, "%s", error);
-        return false;
-    }
+    good = good && finish_policy(stage, &reading);
+    free(text);
     return good;
 }
 

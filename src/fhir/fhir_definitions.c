@@ -2,6 +2,7 @@
 
 #include "fhir/fhir_definitions_tables.h"
 #include "fhir/fhir_path.h"
+#include "fhir/fhir_test.h"
 
 #include <string.h>
 
@@ -167,7 +168,7 @@ static bool name_is_fine(base_span_t name)
 
 /* "names|datatype|target" */
 static const char *read_addition_path(const fhir_definitions_t *defs, base_span_t text,
-                                      base_arena_t *arena, fhir_path_t *path)
+                                      fhir_kind_t kind, base_arena_t *arena, fhir_path_t *path)
 {
     base_span_t rest = text;
     base_span_t parts[3] = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
@@ -182,7 +183,16 @@ static const char *read_addition_path(const fhir_definitions_t *defs, base_span_
         }
     }
     if (rest.p != NULL || path->text == NULL || !fhir_path_read(path->text, &steps)) {
-        return "the path cannot be read";
+        return "the path cannot be read, it must be like "
+               "\"extension[]{url=http://example.org/vip}.valueCode|code\"";
+    }
+    if (text.p[0] >= 'A' && text.p[0] <= 'Z') {
+        return "the path begins with an element, not with a type";
+    }
+    if (path->datatype != NULL && !fhir_test_judges(kind, parts[1])) {
+        return "values of that datatype are not compared as that kind; without it the parameter "
+               "can "
+               "be searched by, but not be a constraint";
     }
     return path->target == NULL || fhir_type_find(defs, parts[2]) != NULL ? NULL
                                                                           : "unknown target type";
@@ -251,17 +261,19 @@ static const char *read_addition(const fhir_definitions_t *base, const fhir_addi
         return "unknown resource type";
     }
     if (!name_is_fine(addition->name)) {
-        return "not a name of a search parameter";
+        return "the name must be letters, digits, \"-\" and \"_\", a letter first";
     }
     if (!kind_find(addition->kind, &parameter->kind)) {
-        return "unknown kind of search parameter";
+        return "unknown kind, it must be token, reference, string, uri, date, number, quantity, "
+               "composite or special";
     }
     if (fhir_parameter_find(base, type, addition->name) != NULL) {
-        return "the search parameter is defined already";
+        return "the parameter is defined already, by FHIR or by US Core";
     }
     parameter->name = (const char *) base_arena_copy(arena, addition->name).p;
-    return parameter->name != NULL ? read_addition_path(base, addition->path, arena, path)
-                                   : no_memory;
+    return parameter->name != NULL
+               ? read_addition_path(base, addition->path, parameter->kind, arena, path)
+               : no_memory;
 }
 
 /* `base`: the definitions without additions, where a name that is found is taken. */
@@ -280,7 +292,7 @@ static const char *add(const fhir_definitions_t *base, const fhir_definitions_t 
     type = &types[fhir_type_find(base, addition->type)->index];
     twin = fhir_parameter_find(made, type, addition->name);
     if (twin != NULL && twin->kind != parameter.kind) {
-        return "the search parameter is of another kind";
+        return "the parameter is of another kind in an entry above";
     }
     parameter = twin != NULL ? *twin : parameter;
     wrong = add_path(base, &parameter, &path, arena);

@@ -147,7 +147,7 @@ typedef struct {
  * must not compare it with one from there. NULL on success; else what is wrong, with `*at` the
  * addition that it is wrong with: an unknown type or kind, no name of letters, digits, '-' and '_',
  * a name that the standard or a guide has already or that begins with '_', a path that cannot be
- * read, no memory.
+ * read, a datatype that is not compared as that kind, no memory.
  */
 const char *fhir_definitions_with(const fhir_definitions_t *defs, const fhir_addition_t *additions,
                                   size_t n, base_arena_t *arena, const fhir_definitions_t **out,

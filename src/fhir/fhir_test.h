@@ -69,6 +69,9 @@ fhir_test_reason_t fhir_test_compile(const fhir_parameter_t *parameter, base_spa
  */
 bool fhir_test_is_full(const fhir_test_t *test);
 
+/* True when elements of that datatype can be compared by a parameter of that kind. */
+bool fhir_test_judges(fhir_kind_t kind, base_span_t datatype);
+
 const fhir_parameter_t *fhir_test_parameter(const fhir_test_t *test);
 
 #endif

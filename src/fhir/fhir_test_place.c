@@ -176,3 +176,18 @@ bool fhir_test_place(const fhir_path_t *path, fhir_kind_t kind, fhir_place_t *pl
     }
     return place_primitive(datatype, kind, place, blind);
 }
+
+bool fhir_test_judges(fhir_kind_t kind, base_span_t datatype)
+{
+    bool judged = false;
+
+    for (size_t i = 0; i < sizeof(complexes) / sizeof(complexes[0]) && !judged; i++) {
+        judged =
+            (complexes[i].kinds & KIND(kind)) != 0 && base_span_is(datatype, complexes[i].datatype);
+    }
+    for (size_t i = 0; i < sizeof(primitives) / sizeof(primitives[0]) && !judged; i++) {
+        judged = (primitives[i].kinds & KIND(kind)) != 0 &&
+                 base_span_is(datatype, primitives[i].datatype);
+    }
+    return judged;
+}

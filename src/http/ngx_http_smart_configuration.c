@@ -55,7 +55,7 @@ ngx_http_smart_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    smcf->arena = base_arena_new(1024 * 1024);
+    smcf->arena = base_arena_new(64 * 1024 * 1024);
     if (smcf->arena == NULL) {
         return NULL;
     }

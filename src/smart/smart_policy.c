@@ -13,7 +13,7 @@
         {name, values, preset, text, true}, TWO, offsetof(smart_policy_t, member), no, yes         \
     }
 
-typedef enum { NONE, TWO, VERSION, TYPES, NAMES, SCOPES, PATHS, OPERATION } kind_t;
+typedef enum { NONE, TWO, VERSION, TYPES, NAMES, SCOPES, PATHS, OPERATION, PARAMETER } kind_t;
 
 /* An entry and how it is applied: TWO sets a bool by the value's name. */
 typedef struct {
@@ -44,7 +44,7 @@ static const row_t rows[] = {
     CHOICE("unversioned", "refuse | allow", "refuse", "a checked write when the stored resource has no version (L13)", unversioned_allow, "refuse", "allow"),
     CHOICE("export_group_scope", "require | ignore", "require", "whether the export of a Group asks for system/Group.r besides what is exported (B8)", export_group_ignore, "require", "ignore"),
     {{"operation", "<name> [system|type|instance] [<Type>...] [get|post] <Type>.<letters> ... | deny", "none", "the scopes that an operation needs, each without a condition, T being the type of the request; may be repeated (B6)", true}, OPERATION, 0, NULL, NULL},
-    LATER("search_parameter", "<Type> <name> <kind> <path>", "spec data, US Core", "parameters the server has beyond the standard (C1)"),
+    {{"search_parameter", "<Type> <name> <kind> <path>", "none", "a search parameter that the server has beyond the standard and US Core: usable in searches and as a constraint; may be repeated (C1)", true}, PARAMETER, 0, NULL, NULL},
     {{"page_parameter", "<name> ...", "built-in list", "more parameters of the server's page links; a request with one is a page, judged by what comes back (C1, L20)", true}, NAMES, 0, NULL, NULL},
     {{"ceiling", "<scope> ...", "none", "every token is cut down to these: what a scope grants beyond all of them is not granted", true}, SCOPES, 0, NULL, NULL},
     {{"public", "<path> ...", "metadata, .well-known/smart-configuration", "more paths below the base, each as it is written, that GET and HEAD answer without a token and without a check", true}, PATHS, 0, NULL, NULL},
@@ -303,6 +303,37 @@ static bool add_operation(smart_policy_t *policy, const base_span_t *argv, size_
     return true;
 }
 
+#define ADDITIONS_MAX ((size_t) 256)
+
+/* What it says is looked at when the version is known. */
+static bool add_parameter(smart_policy_t *policy, const base_span_t *argv, size_t argc,
+                          base_arena_t *arena, char *error, size_t size)
+{
+    fhir_addition_t *all;
+    const base_span_t *words;
+    size_t n = policy->_additions_n;
+
+    if (argc != 4) {
+        return fail(error, size,
+                    "\"search_parameter\" takes: <Type> <name> <kind> <path>, such as Patient vip "
+                    "token \"extension[]{url=http://example.org/vip}.valueCode|code\"");
+    }
+    if (n == ADDITIONS_MAX) {
+        return fail(error, size, "too many \"search_parameter\" entries");
+    }
+    all = base_arena_array(arena, n + 1, sizeof(*all));
+    if (all == NULL || !copy_list(argv, argc, arena, &words, &argc)) {
+        return fail(error, size, "no memory for \"search_parameter\"");
+    }
+    if (n > 0) {
+        memcpy(all, policy->_additions, n * sizeof(*all));
+    }
+    all[n] = (fhir_addition_t){words[0], words[1], words[2], words[3]};
+    policy->_additions = all;
+    policy->_additions_n = n + 1;
+    return true;
+}
+
 static bool set_types(smart_policy_t *policy, const base_span_t *argv, size_t argc,
                       base_arena_t *arena, char *error, size_t size)
 {
@@ -316,11 +347,9 @@ typedef bool (*setter_pt)(smart_policy_t *policy, const base_span_t *argv, size_
 /* Of the entries that take lists. */
 static setter_pt setter_of(kind_t kind)
 {
-    static const setter_pt setters[] = {[TYPES] = set_types,
-                                        [NAMES] = set_pages,
-                                        [SCOPES] = set_ceiling,
-                                        [PATHS] = set_public,
-                                        [OPERATION] = add_operation};
+    static const setter_pt setters[] = {
+        [TYPES] = set_types,  [NAMES] = set_pages,         [SCOPES] = set_ceiling,
+        [PATHS] = set_public, [OPERATION] = add_operation, [PARAMETER] = add_parameter};
 
     return setters[kind];
 }
@@ -352,7 +381,7 @@ bool smart_policy_set(smart_policy_t *policy, const base_span_t *argv, size_t ar
     if (!row->entry.supported) {
         return fail(error, size, "\"%s\" is not supported yet", row->entry.name);
     }
-    if ((policy->_seen & bit) != 0 && row->kind != OPERATION) {
+    if ((policy->_seen & bit) != 0 && row->kind != OPERATION && row->kind != PARAMETER) {
         return fail(error, size, "\"%s\" is duplicate", row->entry.name);
     }
     if (argc < 2 || (argc > 2 && setter_of(row->kind) == NULL)) {
@@ -441,12 +470,13 @@ static bool operation_fits(const smart_policy_t *policy, const smart_operation_t
     return true;
 }
 
-static bool operations_fit(const smart_policy_t *policy, char *error, size_t size)
+static bool operations_fit(const smart_policy_t *policy, size_t *nth, char *error, size_t size)
 {
     base_span_t unknown;
     size_t i;
 
     for (i = 0; i < policy->operations_n; i++) {
+        *nth = i;
         if (!operation_fits(policy, &policy->operations[i], &unknown)) {
             return fail(error, size, "\"operation\": unknown type \"%.*s\" in FHIR %s",
                         length(unknown), (const char *) unknown.p, policy->definitions->name);
@@ -455,15 +485,11 @@ static bool operations_fit(const smart_policy_t *policy, char *error, size_t siz
     return true;
 }
 
-bool smart_policy_finish(smart_policy_t *policy, char *error, size_t size)
+static bool shared_fit(smart_policy_t *policy, char *error, size_t size)
 {
     const base_span_t *types = policy->_shared_types;
     size_t i;
 
-    preset_types(policy);
-    if (!ceiling_fits(policy, error, size) || !operations_fit(policy, error, size)) {
-        return false;
-    }
     if (policy->_shared_types_n > 0 && !is_edit(types[0])) {
         memset(&policy->shared, 0, sizeof(policy->shared));
     }
@@ -476,6 +502,58 @@ bool smart_policy_finish(smart_policy_t *policy, char *error, size_t size)
         if (!apply_shared(policy, types[i], error, size)) {
             return false;
         }
+    }
+    return true;
+}
+
+/* C1: the version's parameters and the server's own together. */
+static bool parameters_fit(smart_policy_t *policy, base_arena_t *arena, size_t *nth, char *error,
+                           size_t size)
+{
+    const fhir_addition_t *wrong;
+    const char *why;
+
+    policy->definitions = fhir_definitions_of(policy->definitions->version);
+    if (policy->_additions_n == 0) {
+        return true;
+    }
+    why = fhir_definitions_with(policy->definitions, policy->_additions, policy->_additions_n,
+                                arena, &policy->definitions, nth);
+    if (why == NULL) {
+        return true;
+    }
+    policy->definitions = fhir_definitions_of(FHIR_R4);
+    wrong = &policy->_additions[*nth < policy->_additions_n ? *nth : 0];
+    return fail(error, size, "\"search_parameter %.*s %.*s %.*s %.*s\": %s", length(wrong->type),
+                (const char *) wrong->type.p, length(wrong->name), (const char *) wrong->name.p,
+                length(wrong->kind), (const char *) wrong->kind.p, length(wrong->path),
+                (const char *) wrong->path.p, why);
+}
+
+bool smart_policy_finish(smart_policy_t *policy, base_arena_t *arena, smart_policy_place_t *wrong,
+                         char *error, size_t size)
+{
+    smart_policy_place_t place = {"search_parameter", 0};
+    bool good = parameters_fit(policy, arena, &place.nth, error, size);
+
+    if (good) {
+        preset_types(policy);
+        place = (smart_policy_place_t){"ceiling", 0};
+        good = ceiling_fits(policy, error, size);
+    }
+    if (good) {
+        place = (smart_policy_place_t){"operation", 0};
+        good = operations_fit(policy, &place.nth, error, size);
+    }
+    if (good) {
+        place = (smart_policy_place_t){"shared_types", 0};
+        good = shared_fit(policy, error, size);
+    }
+    if (!good) {
+        if (wrong != NULL) {
+            *wrong = place;
+        }
+        return false;
     }
     derive_types(policy);
     return true;

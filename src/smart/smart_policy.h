@@ -16,7 +16,7 @@
 typedef enum { SMART_BINARY_REFERENCED, SMART_BINARY_DENY, SMART_BINARY_SCOPE } smart_binary_t;
 
 typedef struct {
-    const fhir_definitions_t *definitions; /* of fhir_version */
+    const fhir_definitions_t *definitions; /* of fhir_version, with `search_parameter` (C1) */
     bool membership_strict;                /* D4; reads only */
     bool user_patient_pass;                /* D13 */
     bool user_unknown_pass;                /* D13 */
@@ -48,6 +48,8 @@ typedef struct {
     fhir_type_set_t reached
         [SMART_LETTERS]; /* of them, those that a patient's grant reaches with the letter (D5, D6, D10) */
 
+    const fhir_addition_t *_additions; /* `search_parameter`, in the order written */
+    size_t _additions_n;
     const base_span_t *_shared_types; /* as written */
     size_t _shared_types_n;
     uint64_t _seen; /* entries written so far, to refuse repeats */
@@ -73,8 +75,18 @@ void smart_policy_default(smart_policy_t *policy);
 bool smart_policy_set(smart_policy_t *policy, const base_span_t *argv, size_t argc,
                       base_arena_t *arena, char *error, size_t size);
 
-/* After the last entry of a block. False with `error` when an entry does not fit the FHIR version or may not be. */
-bool smart_policy_finish(smart_policy_t *policy, char *error, size_t size);
+/* Which entry of a block: the nth of that name, from 0. A literal of the list, or NULL: none in particular. */
+typedef struct {
+    const char *entry;
+    size_t nth;
+} smart_policy_place_t;
+
+/*
+ * After the last entry of a block. False with `error` when an entry does not fit the FHIR version or may not be, or memory is short; `*wrong`
+ * (may be NULL) then says which. The arena is that of smart_policy_set. May be called again after more entries.
+ */
+bool smart_policy_finish(smart_policy_t *policy, base_arena_t *arena, smart_policy_place_t *wrong,
+                         char *error, size_t size);
 
 /* The list, in CONFIG's order: the entry at position 0, 1 ...; NULL behind the last. */
 const smart_policy_entry_t *smart_policy_entry(size_t at);

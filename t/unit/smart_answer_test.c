@@ -214,7 +214,7 @@ static void policies(void)
         argv[0] = base_span_of(entry->name);
         argv[1] = BASE_SPAN("\x01");
         ok(!smart_policy_set(&s.policy, argv, 2, s.arena, s.error, sizeof(s.error)) ||
-               !smart_policy_finish(&s.policy, s.error, sizeof(s.error)),
+               !smart_policy_finish(&s.policy, s.arena, NULL, s.error, sizeof(s.error)),
            "%s takes no nonsense", entry->name);
     }
     is_int(n, 22, "all entries of the language");

@@ -105,7 +105,7 @@ static inline bool stage_policy(stage_t *s, const char *text)
         argv[argc++] = base_span_split(&rest, ' ');
     }
     return smart_policy_set(&s->policy, argv, argc, s->arena, s->error, sizeof(s->error)) &&
-           smart_policy_finish(&s->policy, s->error, sizeof(s->error));
+           smart_policy_finish(&s->policy, s->arena, NULL, s->error, sizeof(s->error));
 }
 
 static inline base_reason_t stage_claims(stage_t *s, const char *json)
