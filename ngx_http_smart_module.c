@@ -82,6 +82,13 @@ static ngx_command_t  ngx_http_smart_commands[] = {
       offsetof(ngx_http_smart_loc_conf_t, bypass),
       NULL },
 
+    { ngx_string("smart_cors"),
+      NGX_HTTP_SMART_ANYWHERE|NGX_CONF_1MORE,
+      ngx_http_smart_cors_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("smart_forward_token"),
       NGX_HTTP_SMART_ANYWHERE|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,

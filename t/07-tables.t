@@ -28,9 +28,6 @@ my %apart = (
     g10_smart_granular_scope_selection  => 'the authorisation server offers scopes',
     'backend_services_*'                => 'the authorisation server issues tokens',
     'TLS tests'                         => 'nginx ends TLS',
-    smart_cors_well_known               => 'the edge adds no CORS headers yet',
-    smart_cors_metadata                 => 'the edge adds no CORS headers yet',
-    smart_cors_openid_fhir_user_claim   => 'the edge adds no CORS headers yet',
     'well_known_capabilities_stu2(_2)'  => 'the document is the FHIR server\'s as yet',
     g10_smart_well_known_capabilities   => 'the document is the FHIR server\'s as yet',
 );

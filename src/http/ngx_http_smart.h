@@ -104,6 +104,7 @@ typedef struct {
 
     ngx_flag_t                  dry_run;
     ngx_array_t                *bypass;      /* ngx_http_complex_value_t */
+    ngx_array_t                *cors;        /* ngx_str_t: origins; NULL: off */
 
     size_t                      max_token;
     size_t                      body_buffer;
@@ -325,6 +326,11 @@ ngx_uint_t ngx_http_smart_stream_begun(ngx_http_smart_stream_t *st);
 ngx_uint_t ngx_http_smart_is_encoded(ngx_http_request_t *r);
 ngx_int_t ngx_http_smart_next_header(ngx_http_request_t *r);
 ngx_int_t ngx_http_smart_next_body(ngx_http_request_t *r, ngx_chain_t *in);
+
+/* cors (B10): headers of an answer that goes to the client */
+char *ngx_http_smart_cors_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_smart_cors(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx);
 
 /* variables */
 ngx_int_t ngx_http_smart_add_variables(ngx_conf_t *cf);

@@ -4,7 +4,7 @@
  * RULES I, H2).
  */
 
-#include "ngx_http_smart.h"
+#include "ngx_http_smart_headers.h"
 
 
 /* RULES I: ours are never anybody else's to keep */
@@ -15,8 +15,6 @@
 
 static ngx_int_t ngx_http_smart_answer_head(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_reason_t reason, base_span_t *body);
-static ngx_int_t ngx_http_smart_answer_header(ngx_http_request_t *r,
-    const char *name, base_span_t value, ngx_table_elt_t **typed);
 static ngx_int_t ngx_http_smart_answer_challenge(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, base_reason_t reason);
 static ngx_chain_t *ngx_http_smart_answer_body(ngx_http_request_t *r,
@@ -149,7 +147,7 @@ ngx_http_smart_preflight(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
     ctx->answering = 1;
 
     if (ngx_http_smart_answer_clear(r) != NGX_OK
-        || ngx_http_smart_answer_header(r, "Allow",
+        || ngx_http_smart_headers_say(r, "Allow",
                                         BASE_SPAN(NGX_HTTP_SMART_METHODS), NULL)
            != NGX_OK)
     {
@@ -232,7 +230,7 @@ ngx_http_smart_answer_head(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     ngx_str_set(&r->headers_out.content_type, "application/fhir+json");
     r->headers_out.content_type_len = r->headers_out.content_type.len;
 
-    if (ngx_http_smart_answer_header(r, "Cache-Control",
+    if (ngx_http_smart_headers_say(r, "Cache-Control",
                                      BASE_SPAN("no-store"), NULL)
         != NGX_OK
         || ngx_http_smart_answer_challenge(r, ctx, reason) != NGX_OK)
@@ -241,12 +239,12 @@ ngx_http_smart_answer_head(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     }
 
     if (info->status == NGX_HTTP_SERVICE_UNAVAILABLE) {
-        return ngx_http_smart_answer_header(r, "Retry-After",
+        return ngx_http_smart_headers_say(r, "Retry-After",
                                    BASE_SPAN(NGX_HTTP_SMART_RETRY_AFTER), NULL);
     }
 
     if (info->status == NGX_HTTP_NOT_ALLOWED) {
-        return ngx_http_smart_answer_header(r, "Allow",
+        return ngx_http_smart_headers_say(r, "Allow",
                                        BASE_SPAN(NGX_HTTP_SMART_METHODS), NULL);
     }
 
@@ -279,34 +277,8 @@ ngx_http_smart_answer_challenge(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    return ngx_http_smart_answer_header(r, "WWW-Authenticate", value,
+    return ngx_http_smart_headers_say(r, "WWW-Authenticate", value,
                                         &r->headers_out.www_authenticate);
-}
-
-
-static ngx_int_t
-ngx_http_smart_answer_header(ngx_http_request_t *r, const char *name,
-    base_span_t value, ngx_table_elt_t **typed)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->value = ngx_http_smart_str(value);
-
-    if (typed) {
-        *typed = h;
-    }
-
-    return NGX_OK;
 }
 
 

@@ -135,6 +135,7 @@ ngx_http_smart_create_loc_conf(ngx_conf_t *cf)
     conf->withhold = NGX_CONF_UNSET;
     conf->dry_run = NGX_CONF_UNSET;
     conf->bypass = NGX_CONF_UNSET_PTR;
+    conf->cors = NGX_CONF_UNSET_PTR;
     conf->max_token = NGX_CONF_UNSET_SIZE;
     conf->body_buffer = NGX_CONF_UNSET_SIZE;
     conf->response_buffer = NGX_CONF_UNSET_SIZE;
@@ -167,6 +168,7 @@ ngx_http_smart_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_value(conf->dry_run, prev->dry_run, 0);
     ngx_conf_merge_ptr_value(conf->bypass, prev->bypass, NULL);
+    ngx_conf_merge_ptr_value(conf->cors, prev->cors, NULL);
 
     ngx_http_smart_merge_authorization(prev, conf);
     ngx_http_smart_merge_who(prev, conf);

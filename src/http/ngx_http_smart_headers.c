@@ -306,3 +306,29 @@ ngx_http_smart_headers_value(ngx_http_request_t *r, const char *name,
 
     return joined;
 }
+
+
+ngx_int_t
+ngx_http_smart_headers_say(ngx_http_request_t *r, const char *name,
+    base_span_t value, ngx_table_elt_t **typed)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value = ngx_http_smart_str(value);
+
+    if (typed) {
+        *typed = h;
+    }
+
+    return NGX_OK;
+}

@@ -78,6 +78,13 @@ ngx_int_t ngx_http_smart_headers_inject(ngx_http_request_t *r,
 ngx_int_t ngx_http_smart_headers_open(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
 
+/*
+ * One more header of the answer. `name` is a constant, the value must live as
+ * long as the request; `typed`: where nginx looks for it, NULL: nowhere.
+ */
+ngx_int_t ngx_http_smart_headers_say(ngx_http_request_t *r, const char *name,
+    base_span_t value, ngx_table_elt_t **typed);
+
 /* B15, who we are: the public base's host, else this machine. */
 base_span_t ngx_http_smart_own_host(ngx_http_smart_ctx_t *ctx);
 

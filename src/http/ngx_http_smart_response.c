@@ -62,6 +62,14 @@ ngx_http_smart_early_hints_filter(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_smart_next_header(ngx_http_request_t *r)
 {
+    ngx_http_smart_ctx_t  *ctx;
+
+    ctx = ngx_http_smart_find(r);
+
+    if (ctx && ngx_http_smart_cors(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_next_header_filter(r);
 }
 
@@ -124,7 +132,7 @@ ngx_http_smart_header_filter(ngx_http_request_t *r)
     }
 
     if (ctx == NULL || ctx->answering || ctx->open) {
-        return ngx_http_next_header_filter(r);
+        return ngx_http_smart_next_header(r);
     }
 
     ctx->answer = NGX_HTTP_SMART_UNSEEN;
@@ -141,7 +149,7 @@ ngx_http_smart_header_filter(ngx_http_request_t *r)
     }
 
     if (ctx->answer != NGX_HTTP_SMART_HOLD) {
-        return ngx_http_next_header_filter(r);
+        return ngx_http_smart_next_header(r);
     }
 
     return ngx_http_smart_begin(r, ctx);
@@ -157,7 +165,7 @@ ngx_http_smart_begin(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 
     if (r->background) {
         ctx->answer = NGX_HTTP_SMART_PASS;
-        return ngx_http_next_header_filter(r);
+        return ngx_http_smart_next_header(r);
     }
 
     /* HEAD and auth_request want no body, but it takes one to know the status */

@@ -293,23 +293,10 @@ ngx_http_smart_edit_header(ngx_http_request_t *r, ngx_table_elt_t *h,
  */
 
 static ngx_int_t
-ngx_http_smart_intermediary(ngx_http_request_t *r,
-    ngx_http_smart_ctx_t *ctx)
+ngx_http_smart_intermediary(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
 {
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    ngx_str_set(&h->key, "X-Intermediary");
-    h->value = ngx_http_smart_str(ngx_http_smart_own_host(ctx));
-
-    return NGX_OK;
+    return ngx_http_smart_headers_say(r, "X-Intermediary",
+                                      ngx_http_smart_own_host(ctx), NULL);
 }
 
 
