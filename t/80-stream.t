@@ -63,7 +63,8 @@ my $up = upstream(
 my $port   = free_port();
 my $listen = Smart::Process::listener($port) or die "listen: $!";
 
-my $nginx = nginx(vars => { UPSTREAM => $up->port, HAND => $port, ISSUER => $issuer->uri }, conf => <<"EOC");
+my $nginx = nginx(vars => { UPSTREAM => $up->port, HAND => $port, ISSUER => $issuer->uri },
+    files => { 'html/page.html' => join('|', ('<!--# include virtual="/r4/Observation?code=whole" -->') x 2) }, conf => <<"EOC");
     smart_issuer hospital { uri %%ISSUER%%; audience $base; }
     proxy_cache_path %%PREFIX%%/cache keys_zone=answers:1m;
     proxy_http_version 1.1;
@@ -80,6 +81,7 @@ my $nginx = nginx(vars => { UPSTREAM => $up->port, HAND => $port, ISSUER => $iss
         location /cached     { smart hospital; proxy_cache answers; proxy_cache_valid 200 1h; proxy_cache_key \$smart_subject\$uri\$is_args\$args;
                                add_header X-Cache \$upstream_cache_status; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
         location /hand       { smart hospital; proxy_max_temp_file_size 0; smart_response_max 1m; proxy_pass http://127.0.0.1:%%HAND%%/fhir; }
+        location /page.html  { root %%PREFIX%%/html; ssi on; }
         location /hand-off   { smart hospital; proxy_buffering off; smart_response_max 1m; proxy_pass http://127.0.0.1:%%HAND%%/fhir; }
     }
     server {
@@ -143,6 +145,11 @@ ok(h2('/r4/Observation?code=whole', '--limit-rate', '1M')->{body} eq $shown, 'HT
     require IO::Uncompress::Gunzip;
     IO::Uncompress::Gunzip::gunzip(\$zipped->body, \my $plain);
     ok($plain eq $shown, 'compressed behind us: byte for byte');
+}
+
+{
+    my $r = $nginx->get('/page.html', bearer => $token, timeout => 20);
+    ok($r->complete && $r->body eq "$shown|$shown", 'two of them in one page, each waiting for its turn');
 }
 
 # A slow client: small reads with pauses.
