@@ -5,6 +5,7 @@
 #include "http/ngx_http_smart.h"
 #include "http/ngx_http_smart_issuer_block.h"
 #include "http/ngx_http_smart_require.h"
+#include "http/ngx_http_smart_seal.h"
 #include "http/ngx_http_smart_token_cache.h"
 
 
@@ -85,6 +86,13 @@ static ngx_command_t  ngx_http_smart_commands[] = {
     { ngx_string("smart_cors"),
       NGX_HTTP_SMART_ANYWHERE|NGX_CONF_1MORE,
       ngx_http_smart_cors_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("smart_secret_file"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_http_smart_secret_file_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },

@@ -123,6 +123,9 @@ sub is_read {
     return exists $case->{stored}{$target} && !grep { $_ eq $target } @before;
 }
 
+# Its answer leads to where the job's status is, whatever the case says.
+sub is_kickoff { return $_[0]{request} =~ /\$export(?:\?|$)/ }
+
 sub serve {
     my ($request) = @_;
     my $case   = $play[ slurp($now->filename) ];
@@ -132,6 +135,7 @@ sub serve {
     open my $out, '>>', $seen->filename or die $!;
     print $out "$target\n";
     close $out;
+    return { status => 202, headers => [ 'Content-Location' => 'http://' . $request->header('Host') . '/fhir/$status?job=1' ] } if is_kickoff($case);
     return told($case->{answer} || $outcome) if !is_read($case, $request, @before);
     return { status => 404, json => $outcome } if !exists $case->{stored}{$target};
     return told($case->{stored}{$target});
@@ -233,7 +237,7 @@ sub withheld {
 
 sub shown_as {
     my ($case, $answer) = @_;
-    my $said = $case->{answer} ? told($case->{answer})->{status} : 200;
+    my $said = is_kickoff($case) ? 202 : $case->{answer} ? told($case->{answer})->{status} : 200;
     my @wrong = differs('status', $answer->status, $case->{shown} // $said);
     my $kept = $case->{kept} || {};
 

@@ -288,6 +288,18 @@ static bool make_principal(stage_t *stage, const options_t *options)
     return reason == BASE_OK;
 }
 
+/* No answer comes, so nothing is sealed; and what nginx sealed only nginx opens. */
+static bool seal_nothing(void *ctx, base_span_t text, base_arena_t *arena, base_span_t *out)
+{
+    (void) ctx;
+    (void) text;
+    (void) arena;
+    (void) out;
+    return false;
+}
+
+static const smart_sealer_t sealer = {.seal = seal_nothing, .open = seal_nothing};
+
 /* Plays the request. Without --body a body is taken to be empty. */
 static smart_step_t play(stage_t *stage, const options_t *options, char **body)
 {
@@ -295,6 +307,7 @@ static smart_step_t play(stage_t *stage, const options_t *options, char **body)
     smart_step_t step;
 
     smart_judge_start(&stage->judge, stage->arena, &stage->policy, &stage->base, &options->message);
+    smart_judge_sealer(&stage->judge, &sealer);
     if (smart_judge_needs_principal(&stage->judge)) {
         smart_judge_principal(&stage->judge, stage->principal);
     }

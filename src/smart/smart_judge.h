@@ -51,7 +51,7 @@ typedef struct {
     base_span_t
         path; /* below the base; as it came, but for a leading %24 of a segment, which is '$' (B0) */
     base_span_t
-        came; /* the path before a write was resolved to an instance (L13), as `path` reads it; the same as `path` else */
+        came; /* the path before a write was resolved to an instance (L13), or a seal opened (L21), as `path` reads it; the same as `path` else */
     base_span_t query; /* whole, without '?'; absent: none */
     bool query_changed;
     const base_span_t *
@@ -86,6 +86,7 @@ typedef struct {
     base_span_t _sent_body;      /* of an export: what goes instead of _body; absent: as it came */
     smart_export_place_t _place; /* in _body */
     const smart_sealer_t *_sealer; /* NULL: none */
+    const smart_link_t *_link;     /* what the seal says that was opened; NULL: none */
     smart_limits_t _limits;
     fhir_query_t _none_exist; /* of a conditional create */
     smart_write_t _write;

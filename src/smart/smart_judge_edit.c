@@ -330,6 +330,9 @@ static base_reason_t write_request(smart_judge_t *judge)
         edits->body_n = 1;
         edits->body_changed = true;
     }
+    if (judge->_link != NULL) {
+        smart_judge_edit_link(judge);
+    }
     return reason;
 }
 
@@ -361,7 +364,9 @@ base_reason_t smart_judge_prepare(smart_judge_t *judge)
 
     judge->_edits.method = judge->_message.fhir.method;
     drop_headers(judge, never_sent, sizeof(never_sent) / sizeof(never_sent[0]));
-    if (smart_judge_is_kickoff(judge)) {
+    if (judge->_link != NULL) {
+        reason = smart_judge_shape_link(judge);
+    } else if (smart_judge_is_kickoff(judge)) {
         reason = smart_judge_shape_kickoff(judge);
     } else if (smart_judge_is_write(judge)) {
         shape_write(judge);

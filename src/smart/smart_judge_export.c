@@ -158,7 +158,7 @@ base_reason_t smart_judge_kickoff(smart_judge_t *judge)
     if (reason != BASE_OK) {
         return refuse(judge, reason, "B14");
     }
-    reason = judge->_sealer == NULL ? BASE_EXPORT_UNSEALED : bind_links(judge);
+    reason = judge->_sealer == NULL ? BASE_INTERNAL : bind_links(judge);
     return reason == BASE_OK ? reason : refuse(judge, reason, "L21");
 }
 

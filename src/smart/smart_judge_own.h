@@ -37,6 +37,17 @@ base_reason_t smart_judge_kickoff(smart_judge_t *judge);
 /* What is sent. */
 base_reason_t smart_judge_shape_kickoff(smart_judge_t *judge);
 
+/* smart_judge_seal: a sealed link is followed (L21, row 33). */
+
+/* Opens it: BASE_OK, or the verdict's reason. */
+base_reason_t smart_judge_open(smart_judge_t *judge);
+
+/* What is sent: where the link leads. */
+base_reason_t smart_judge_shape_link(smart_judge_t *judge);
+
+/* The edits of path and query; after they were written. */
+void smart_judge_edit_link(smart_judge_t *judge);
+
 /* Makes of a yes what is sent: the edits. */
 base_reason_t smart_judge_prepare(smart_judge_t *judge);
 

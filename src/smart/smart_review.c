@@ -107,6 +107,8 @@ base_reason_t smart_review_feed(smart_review_t *review, base_span_t *in, base_sp
     while (state->reason == BASE_OK && base_cut_flush(&state->cut, splice) && in->n > 0) {
         if (state->bodiless) {
             pass_over(state, in);
+        } else if (state->exports != NULL) {
+            smart_review_export_feed(state, in);
         } else {
             read_on(state, in);
         }
@@ -129,6 +131,9 @@ static base_reason_t finish(smart_review_state_t *state)
 
     if (state->bodiless || (state->seen == 0 && (state->review->_outcome_only || state->written))) {
         return BASE_OK;
+    }
+    if (state->exports != NULL) {
+        return smart_review_export_end(state);
     }
     (void) fhir_bundle_next(&state->bundle, &none);
     reason = broken(state, fhir_bundle_finish(&state->bundle));

@@ -6,7 +6,7 @@
 #define EDITS_MAX  ((size_t) 16384)  /* that wait for an entry, or for the Bundle's type */
 #define SKETCH_MAX ((size_t) 524288) /* of a resource that says its type late */
 
-static smart_review_step_t replace(smart_review_t *review, base_reason_t reason)
+smart_review_step_t smart_review_replace(smart_review_t *review, base_reason_t reason)
 {
     review->reason = reason;
     return SMART_REVIEW_REPLACE;
@@ -14,7 +14,7 @@ static smart_review_step_t replace(smart_review_t *review, base_reason_t reason)
 
 /* Edits of the head. */
 
-static void edit_header(smart_review_t *review, const char *name, base_span_t value)
+void smart_review_edit_header(smart_review_t *review, const char *name, base_span_t value)
 {
     if (review->header_n < SMART_REVIEW_HEADERS_MAX) {
         review->header[review->header_n].name = name;
@@ -23,8 +23,7 @@ static void edit_header(smart_review_t *review, const char *name, base_span_t va
     }
 }
 
-/* L0: below, by whole segments. */
-static bool is_below(base_span_t url, base_span_t base)
+bool smart_review_is_below(base_span_t url, base_span_t base)
 {
     return base.n > 0 && url.n >= base.n && memcmp(url.p, base.p, base.n) == 0 &&
            (url.n == base.n || url.p[base.n] == '/' || url.p[base.n] == '?' ||
@@ -36,11 +35,11 @@ bool smart_review_is_upstream(const smart_review_t *review, base_span_t url)
     const smart_link_bases_t *bases = &review->_head.bases;
 
     return url.p != NULL && bases->public_url.n > 0 &&
-           !base_span_eq(bases->upstream, bases->public_url) && is_below(url, bases->upstream);
+           !base_span_eq(bases->upstream, bases->public_url) &&
+           smart_review_is_below(url, bases->upstream);
 }
 
-/* An absolute path of this host: not "//host", nor what browsers take for it. */
-static bool is_path(base_span_t url)
+bool smart_review_is_path(base_span_t url)
 {
     return url.n > 0 && url.p[0] == '/' && (url.n == 1 || (url.p[1] != '/' && url.p[1] != '\\'));
 }
@@ -50,7 +49,8 @@ static bool is_below_path(const smart_review_t *review, base_span_t url)
 {
     base_span_t path = review->_head.bases.path;
 
-    return path.p != NULL && is_path(url) && (path.n == 0 || is_below(url, path));
+    return path.p != NULL && smart_review_is_path(url) &&
+           (path.n == 0 || smart_review_is_below(url, path));
 }
 
 static base_span_t rebase(const smart_review_t *review, base_span_t to, base_span_t rest)
@@ -77,10 +77,11 @@ static void publish(smart_review_t *review, const char *name, base_span_t url)
     const smart_link_bases_t *bases = &review->_head.bases;
 
     if (smart_review_is_upstream(review, url)) {
-        edit_header(review, name, smart_review_public(review, url));
+        smart_review_edit_header(review, name, smart_review_public(review, url));
     } else if (bases->public_url.n > 0 && is_below_path(review, url)) {
-        edit_header(review, name,
-                    rebase(review, bases->public_url, base_span_sub(url, bases->path.n, url.n)));
+        smart_review_edit_header(
+            review, name,
+            rebase(review, bases->public_url, base_span_sub(url, bases->path.n, url.n)));
     }
 }
 
@@ -103,8 +104,8 @@ static bool leads_home(const smart_review_t *review, base_span_t url)
     base_span_t path = bases->public_url;
     size_t i, slashes = 0;
 
-    if (is_below(url, bases->upstream) || is_below(url, bases->public_url) ||
-        is_below_path(review, url)) {
+    if (smart_review_is_below(url, bases->upstream) ||
+        smart_review_is_below(url, bases->public_url) || is_below_path(review, url)) {
         return true;
     }
     for (i = 0; i < path.n; i++) {
@@ -113,7 +114,7 @@ static bool leads_home(const smart_review_t *review, base_span_t url)
             break;
         }
     }
-    return slashes == 3 && is_below(url, base_span_sub(path, i, path.n));
+    return slashes == 3 && smart_review_is_below(url, base_span_sub(path, i, path.n));
 }
 
 /* L10: never followed. 304 comes back only for conditional requests, which are the client's own here. */
@@ -217,14 +218,14 @@ static bool is_whole(const smart_review_t *review)
     return all_are(review, SMART_CHECK_INSTANCE) || all_are(review, SMART_CHECK_WRITTEN);
 }
 
-static smart_review_step_t start_stream(smart_review_t *review, bool bodiless)
+smart_review_step_t smart_review_stream(smart_review_t *review, bool bodiless)
 {
     smart_review_state_t *state = base_arena_scratch(review->_arena, 1, sizeof(*state));
     unsigned enter;
 
     review->_state = state;
     if (state == NULL) {
-        return replace(review, BASE_NO_MEMORY);
+        return smart_review_replace(review, BASE_NO_MEMORY);
     }
     memset(state, 0, offsetof(smart_review_state_t, bundle));
     state->review = review;
@@ -240,7 +241,7 @@ static smart_review_step_t start_stream(smart_review_t *review, bool bodiless)
                 : smart_review_enter(state->level[0].check, state->level[0].check_n);
     if (state->hashes == NULL || state->watch == NULL ||
         (enter != 0 && !smart_review_waiting_start(state))) {
-        return replace(review, BASE_NO_MEMORY);
+        return smart_review_replace(review, BASE_NO_MEMORY);
     }
     state->written = !review->_outcome_only && all_are(review, SMART_CHECK_WRITTEN);
     fhir_bundle_start(&state->bundle, enter, review->_policy->definitions, smart_review_lens, state,
@@ -254,18 +255,18 @@ static smart_review_step_t start_error(smart_review_t *review)
     const smart_head_t *head = &review->_head;
 
     if ((head->status == 404 || head->status == 410) && is_instance_check(review)) {
-        return replace(review, BASE_NOT_FOUND);
+        return smart_review_replace(review, BASE_NOT_FOUND);
     }
     if (is_lost_race(review)) {
-        return replace(review, BASE_CONFLICT);
+        return smart_review_replace(review, BASE_CONFLICT);
     }
     review->_outcome_only = true;
     review->status = head->status;
     if (head->content_encoded ||
         (head->content_type.p != NULL && !smart_media_is_json(head->content_type))) {
-        return replace(review, BASE_ANSWER_UNEXPECTED);
+        return smart_review_replace(review, BASE_ANSWER_UNEXPECTED);
     }
-    return start_stream(review, false);
+    return smart_review_stream(review, false);
 }
 
 /* What is wrong with an answer before its body is looked at. */
@@ -293,33 +294,36 @@ static smart_review_step_t start_check(smart_review_t *review)
     if (review->_head.status >= 400 && review->_head.status < 600) {
         return start_error(review);
     }
+    if (smart_review_is_export(review)) {
+        return smart_review_export_start(review);
+    }
     if (is_redirect(review) && (is_instance_check(review) || !is_redirect_home(review))) {
-        return replace(review, BASE_ANSWER_STATUS);
+        return smart_review_replace(review, BASE_ANSWER_STATUS);
     }
     publish(review, "location", review->_head.location);
     publish(review, "content-location", review->_head.content_location);
     if (is_redirect(review)) {
-        return start_stream(review, true);
+        return smart_review_stream(review, true);
     }
     reason = unreadable(review);
     if (reason != BASE_OK && reason != BASE_ANSWER_STATUS && all_are(review, SMART_CHECK_WRITTEN)) {
-        return start_stream(review, true);
+        return smart_review_stream(review, true);
     }
     if (reason != BASE_OK) {
-        return replace(review, reason);
+        return smart_review_replace(review, reason);
     }
     if (!is_whole(review)) {
         /* of what it was before anything was cut out */
-        edit_header(review, "etag", base_span_make(NULL, 0));
-        edit_header(review, "last-modified", base_span_make(NULL, 0));
+        smart_review_edit_header(review, "etag", base_span_make(NULL, 0));
+        smart_review_edit_header(review, "last-modified", base_span_make(NULL, 0));
     }
-    return start_stream(review, false);
+    return smart_review_stream(review, false);
 }
 
 static smart_review_step_t start_unchecked(smart_review_t *review)
 {
     if (is_redirect(review) && !is_redirect_home(review)) {
-        return replace(review, BASE_ANSWER_STATUS);
+        return smart_review_replace(review, BASE_ANSWER_STATUS);
     }
     publish(review, "location", review->_head.location);
     publish(review, "content-location", review->_head.content_location);
@@ -331,16 +335,17 @@ smart_review_step_t smart_review_head(smart_review_t *review)
     const smart_verdict_t *verdict = review->_verdict;
 
     if (verdict->reason != BASE_OK) {
-        return replace(review, verdict->reason);
+        return smart_review_replace(review, verdict->reason);
     }
     if (verdict->is_public) {
         return SMART_REVIEW_PASS;
     }
     if (review->_head.status == 101) {
-        return replace(review, BASE_ANSWER_STATUS);
+        return smart_review_replace(review, BASE_ANSWER_STATUS);
     }
     if (!smart_verdict_obliges(verdict, SMART_RESPONSE)) {
         return start_unchecked(review);
     }
-    return verdict->check_n == 0 ? replace(review, BASE_INTERNAL) : start_check(review);
+    return verdict->check_n == 0 ? smart_review_replace(review, BASE_INTERNAL)
+                                 : start_check(review);
 }

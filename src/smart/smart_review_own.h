@@ -56,8 +56,12 @@ typedef struct {
     bool resource_foreign; /* of the open parameter: a resource inside is not covered */
 } smart_review_level_t;
 
+struct smart_review_export_s;
+
 struct smart_review_state_s {
     smart_review_t *review;
+    struct smart_review_export_s
+        *exports; /* of an export's manifest or file: reads it instead of `bundle` */
     base_cut_t cut;
     smart_review_level_t level[FHIR_BUNDLE_LEVELS];
     unsigned home; /* level of the Bundles that were asked for: 1 inside of a batch's answer */
@@ -86,6 +90,21 @@ typedef struct smart_review_state_s smart_review_state_t;
 /* smart_review_head: what is known before the body comes. */
 
 smart_review_step_t smart_review_head(smart_review_t *review);
+
+/* Answers that reason instead. */
+smart_review_step_t smart_review_replace(smart_review_t *review, base_reason_t reason);
+
+/* Replaces a header of the answer, or, with an absent value, deletes it. */
+void smart_review_edit_header(smart_review_t *review, const char *name, base_span_t value);
+
+/* Makes review->_state. `bodiless`: the body goes, whatever it is. */
+smart_review_step_t smart_review_stream(smart_review_t *review, bool bodiless);
+
+/* L0: below a base, by whole segments; never below an empty one. */
+bool smart_review_is_below(base_span_t url, base_span_t base);
+
+/* An absolute path of this host: not "//host", nor what browsers take for it. */
+bool smart_review_is_path(base_span_t url);
 
 /* What a resource that is judged by these checks may be to be walked into. */
 unsigned smart_review_enter(const smart_check_t *const *check, size_t check_n);
@@ -144,6 +163,13 @@ bool smart_review_is_batch(const smart_review_state_t *state);
 void smart_review_batch_item(smart_review_state_t *state);
 void smart_review_batch_item_end(smart_review_state_t *state);
 void smart_review_batch_end(smart_review_state_t *state);
+
+/* smart_review_export: the way of an export, from its kick-off to its files (B9, L21). */
+
+bool smart_review_is_export(const smart_review_t *review);
+smart_review_step_t smart_review_export_start(smart_review_t *review);
+void smart_review_export_feed(smart_review_state_t *state, base_span_t *in);
+base_reason_t smart_review_export_end(smart_review_state_t *state);
 
 /* smart_review_waiting: all of it at the level `home`. */
 

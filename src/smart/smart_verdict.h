@@ -63,7 +63,10 @@ typedef enum {
     SMART_CHECK_OPERATION, /* an outcome, Parameters without resources, a resource or entries of a Bundle by r or s (B6) */
     SMART_CHECK_WRITTEN, /* of a write: an outcome, or what was written, which r must cover, else the body goes and status and headers stay (B4, L3) */
     SMART_CHECK_ENTRIES, /* of a batch or transaction, by index (L15) */
-    SMART_CHECK_KICKOFF  /* of an export that begins: where its status is, for `types` (B8, B9) */
+    SMART_CHECK_KICKOFF, /* of an export that begins: where its status is, for `types` (B8, B9) */
+    SMART_CHECK_JOB,     /* of its status: not yet, or what it made (B9) */
+    SMART_CHECK_CANCEL,  /* of a DELETE of it: nothing comes back */
+    SMART_CHECK_FILE     /* of one of its files, line by line (L21) */
 } smart_check_kind_t;
 
 struct smart_entry_check_s;
@@ -76,8 +79,8 @@ typedef struct {
     const struct smart_grants_s *grants;
     unsigned letters; /* by one of these each entry must be covered */
     fhir_type_set_t
-        types;     /* to be said by _type (C11); empty: none. KICKOFF: what the job may hold */
-    bool includes; /* SEARCHSET: entries of mode include may be there */
+        types; /* to be said by _type (C11); empty: none. KICKOFF to FILE: what the job may hold */
+    bool includes;               /* SEARCHSET: entries of mode include may be there */
     fhir_type_set_t included;    /* types that an _include names: r suffices for them (L3) */
     smart_narrowing_t narrowing; /* SEARCHSET: what was appended, or said already */
     bool counts; /* SEARCHSET: a count was asked for, and it must be a true one (C13, L6) */

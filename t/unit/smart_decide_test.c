@@ -305,6 +305,7 @@ static void play(const json_t *c, int line)
     bool good;
 
     stage_open(&s);
+    stage_sealer(&s, 1000);
     good = set_policy(&s, c) && set_issuer(&s, c);
     token = set_token(&s, c);
     if (token != BASE_OK) {

@@ -1,0 +1,123 @@
+#include "smart/smart_judge_own.h"
+
+#include <string.h>
+
+/* What may be done with a link of each kind. */
+static const struct {
+    unsigned methods;
+    smart_check_kind_t check;
+} kinds[SMART_LINK_KINDS] = {
+    [SMART_LINK_JOB] = {FHIR_GET | FHIR_HEAD | FHIR_DELETE_METHOD, SMART_CHECK_JOB},
+    [SMART_LINK_FILE] = {FHIR_GET | FHIR_HEAD, SMART_CHECK_FILE},
+};
+
+static base_reason_t refuse(smart_judge_t *judge, base_reason_t reason, const char *rule)
+{
+    judge->_verdict.reason = reason;
+    judge->_verdict.rule = rule;
+    return reason;
+}
+
+static bool includes(const fhir_type_set_t *all, const fhir_type_set_t *some)
+{
+    fhir_type_set_t both = *some;
+
+    fhir_type_set_intersect(&both, all);
+    return memcmp(&both, some, sizeof(both)) == 0;
+}
+
+/* L21: made here, for this client of this issuer, not too long ago, and all that it may bring is granted still. */
+static const smart_link_t *open_seal(smart_judge_t *judge)
+{
+    const smart_sealer_t *sealer = judge->_sealer;
+    smart_link_t *link = base_arena_alloc(judge->_arena, sizeof(*link));
+    fhir_type_set_t exportable = smart_grants_exportable(judge->_grants);
+    base_span_t text;
+
+    if (link == NULL || sealer == NULL ||
+        !sealer->open(sealer->ctx, judge->_request.seal, judge->_arena, &text) ||
+        !smart_link_read(text, judge->_policy->definitions, link) ||
+        !base_span_is(judge->_request.seal_kind, smart_link_name(link->kind)) ||
+        !smart_link_is_of(link, judge->_grants, sealer) || link->expires <= sealer->now) {
+        return NULL;
+    }
+    return kinds[link->kind].methods != 0 && !fhir_type_set_is_empty(&link->types) &&
+                   includes(&exportable, &link->types)
+               ? link
+               : NULL;
+}
+
+/* L23: a file of which every type is granted is nothing to look into. */
+static bool is_checked(const smart_judge_t *judge)
+{
+    fhir_type_set_t all = fhir_type_set_all(judge->_policy->definitions);
+
+    return judge->_link->kind != SMART_LINK_FILE || !includes(&judge->_link->types, &all);
+}
+
+static void oblige(smart_judge_t *judge)
+{
+    smart_verdict_t *verdict = &judge->_verdict;
+    smart_check_t *check = &verdict->check[0];
+
+    memset(check, 0, sizeof(*check));
+    check->kind = judge->_request.method == FHIR_DELETE_METHOD ? SMART_CHECK_CANCEL
+                                                               : kinds[judge->_link->kind].check;
+    check->grants = judge->_grants;
+    check->types = judge->_link->types;
+    check->link = judge->_link;
+    check->sealer = judge->_sealer;
+    verdict->check_n = 1;
+    verdict->obligations = SMART_RESPONSE | SMART_SEAL;
+}
+
+base_reason_t smart_judge_open(smart_judge_t *judge)
+{
+    smart_verdict_init(&judge->_verdict);
+    judge->_verdict.interaction = judge->_request.row->name;
+    if (judge->_grants == NULL) {
+        return refuse(judge, BASE_NO_CREDENTIALS, "H2");
+    }
+    if (judge->_request.query.n > 0) {
+        return refuse(judge, BASE_PARAMETER_REFUSED, "L21");
+    }
+    judge->_link = open_seal(judge);
+    if (judge->_link == NULL) {
+        return refuse(judge, BASE_NOT_FOUND, "L21");
+    }
+    if ((kinds[judge->_link->kind].methods & judge->_request.method) == 0) {
+        return refuse(judge, BASE_METHOD_NOT_ALLOWED, "L21");
+    }
+    if (is_checked(judge)) {
+        oblige(judge);
+    }
+    return refuse(judge, BASE_OK, "L21");
+}
+
+base_reason_t smart_judge_shape_link(smart_judge_t *judge)
+{
+    if (!smart_verdict_obliges(&judge->_verdict, SMART_RESPONSE)) {
+        return BASE_OK;
+    }
+    smart_judge_drop_conditions(judge);
+    smart_judge_edit_header(judge, "accept",
+                            judge->_link->kind == SMART_LINK_FILE
+                                ? BASE_SPAN("application/fhir+ndjson")
+                                : BASE_SPAN("application/json"));
+    if (judge->_request.head) {
+        judge->_edits.method = BASE_SPAN("GET");
+    }
+    return BASE_OK;
+}
+
+void smart_judge_edit_link(smart_judge_t *judge)
+{
+    smart_edits_t *edits = &judge->_edits;
+
+    edits->came = edits->path;
+    smart_link_split(judge->_link->target, &edits->path, &edits->query);
+    if (edits->path.n == 0) {
+        edits->path = BASE_SPAN("/");
+    }
+    edits->query_changed = true;
+}
