@@ -90,6 +90,13 @@ static ngx_command_t  ngx_http_smart_commands[] = {
       0,
       NULL },
 
+    { ngx_string("smart_seal_links"),
+      NGX_HTTP_SMART_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_smart_loc_conf_t, seal_links),
+      NULL },
+
     { ngx_string("smart_secret_file"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
       ngx_http_smart_secret_file_set,

@@ -147,11 +147,6 @@ static void item_begin(fhir_item_place_t *item, uint64_t from)
     item->from = from;
 }
 
-static bool may_be(const fhir_bundle_level_t *level, unsigned enter)
-{
-    return (level->enter & enter) != 0;
-}
-
 /* Begins a resource at the '{' that came. */
 static fhir_bundle_event_t begin_resource(fhir_bundle_t *bundle, unsigned enter,
                                           fhir_member_id_t role)
@@ -270,8 +265,8 @@ static bool is_container_type(const fhir_bundle_level_t *level)
 {
     base_span_t name = fhir_text_span(&level->type_name);
 
-    return (may_be(level, FHIR_ENTER_BUNDLE) && base_span_is(name, "Bundle")) ||
-           (may_be(level, FHIR_ENTER_PARAMETERS) && base_span_is(name, "Parameters"));
+    return (fhir_bundle_may_be(level, FHIR_ENTER_BUNDLE) && base_span_is(name, "Bundle")) ||
+           (fhir_bundle_may_be(level, FHIR_ENTER_PARAMETERS) && base_span_is(name, "Parameters"));
 }
 
 /* resourceType was read. Said first it decides how to go on; said late it says what was walked. */
@@ -303,6 +298,7 @@ static fhir_bundle_event_t say_url(fhir_bundle_t *bundle, base_span_t text)
 {
     fhir_bundle_event_t event;
 
+    bundle->url.leads_on = false;
     bundle->url.from = bundle->_value;
     bundle->url.to = offset(bundle);
     bundle->url.text = bundle->_text_long ? base_span_make(NULL, 0) : text;
@@ -324,7 +320,10 @@ static fhir_bundle_event_t link_url(fhir_bundle_t *bundle, base_span_t text)
         memcpy(bundle->_link, text.p, text.n);
         bundle->_link_url = base_span_make(bundle->_link, text.n);
     }
-    return say_url(bundle, text);
+    bundle->_link_place.from = bundle->_value;
+    bundle->_link_place.to = offset(bundle);
+    bundle->_link_place.unknown = bundle->_text_long;
+    return value_done(bundle);
 }
 
 static fhir_bundle_event_t status_read(fhir_bundle_t *bundle, base_span_t text)
@@ -497,6 +496,7 @@ static fhir_bundle_event_t take_element(fhir_bundle_t *bundle, base_json_event_t
     if (frame->kind == K_LINKS) {
         memset(&bundle->_relation, 0, sizeof(bundle->_relation));
         bundle->_link_url = base_span_make(NULL, 0);
+        bundle->_link_place.to = 0;
     }
     next = begin_object(bundle, frame->kind + 1u);
     return item ? FHIR_BUNDLE_ITEM : next;
@@ -512,12 +512,16 @@ static void link_done(fhir_bundle_t *bundle)
     } else if (base_span_is(fhir_text_span(&bundle->_relation), "next")) {
         level->has_next = true;
     }
+    bundle->url = bundle->_link_place;
+    bundle->url.text = bundle->_link_url;
+    bundle->url.leads_on = !base_span_is(fhir_text_span(&bundle->_relation), "self");
 }
 
 /* The array or object of the innermost frame ends. */
 static fhir_bundle_event_t take_close(fhir_bundle_t *bundle)
 {
     fhir_bundle_frame_t frame = *frame_of(bundle);
+    fhir_bundle_event_t event;
 
     if (frame.kind == K_RESOURCE) {
         return close_resource(bundle);
@@ -527,29 +531,13 @@ static fhir_bundle_event_t take_close(fhir_bundle_t *bundle)
     }
     bundle->_frame_n--;
     if (!frame.item) {
-        return value_done(bundle);
+        event = value_done(bundle);
+        return event == AGAIN && frame.kind == K_LINK && bundle->_link_place.to > 0
+                   ? FHIR_BUNDLE_URL
+                   : event;
     }
     (void) value_done(bundle);
     return FHIR_BUNDLE_ITEMS_END;
-}
-
-/* entry, link, type and total are a Bundle's, parameter is that of Parameters. */
-static bool belongs(const fhir_bundle_level_t *level, fhir_member_id_t id)
-{
-    switch (id) {
-    case FHIR_MEMBER_TYPE:
-    case FHIR_MEMBER_TOTAL:
-    case FHIR_MEMBER_LINK:
-    case FHIR_MEMBER_ENTRY:
-        return may_be(level, FHIR_ENTER_BUNDLE) &&
-               (!level->is_container || base_span_is(fhir_text_span(&level->type_name), "Bundle"));
-    case FHIR_MEMBER_PARAMETER:
-        return may_be(level, FHIR_ENTER_PARAMETERS) &&
-               (!level->is_container ||
-                base_span_is(fhir_text_span(&level->type_name), "Parameters"));
-    default:
-        return true;
-    }
 }
 
 /* The first member of a resource: its type, or it comes late. */
@@ -610,7 +598,7 @@ static fhir_bundle_event_t name_done(fhir_bundle_t *bundle, base_span_t name)
     fhir_bundle_level_t *level = level_of(bundle);
     const fhir_bundle_row_t *row = fhir_bundle_row(frame->kind, name);
 
-    if (frame->kind == K_RESOURCE && !belongs(level, row->id)) {
+    if (frame->kind == K_RESOURCE && !fhir_bundle_belongs(level, row->id)) {
         row = &fhir_bundle_other;
     }
     bundle->_id = row->id;

@@ -25,7 +25,7 @@ typedef enum {
     FHIR_BUNDLE_MORE,   /* the input is used up: hand in more, or call fhir_bundle_finish */
     FHIR_BUNDLE_MEMBER, /* a member of a Bundle, of Parameters, or of what may be one begins: level->member; the one before it, now
                            level->before, is complete */
-    FHIR_BUNDLE_URL,    /* fullUrl of an entry, or url of a Bundle's link: bundle->url */
+    FHIR_BUNDLE_URL, /* fullUrl of an entry, or url of a Bundle's link, once that is complete: bundle->url */
     FHIR_BUNDLE_ITEM, /* an entry, or a parameter, begins: level->item.from; fhir_bundle_enter may be said */
     FHIR_BUNDLE_ITEM_END,  /* it is complete */
     FHIR_BUNDLE_ITEMS_END, /* so are all: the array's ']' came */
@@ -73,6 +73,7 @@ typedef struct {
     uint64_t to;
     base_span_t text; /* decoded; valid until the next call */
     bool unknown;     /* longer than FHIR_BUNDLE_LINK_MAX: text is absent */
+    bool leads_on;    /* of a link to another page: its relation is not self */
 } fhir_url_place_t;
 
 /* An entry, or a parameter with all its parts. */
@@ -167,7 +168,8 @@ typedef struct {
     uint64_t _link_from;
     fhir_text_t _relation;
     base_span_t _link_url;
-    unsigned char *_link; /* room for it, made when one is seen */
+    fhir_url_place_t _link_place; /* to 0: the link has no url */
+    unsigned char *_link;         /* room for it, made when one is seen */
     size_t _text_n;
     bool _text_long;
     size_t _name_n;

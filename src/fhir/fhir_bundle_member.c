@@ -61,3 +61,26 @@ const fhir_bundle_row_t *fhir_bundle_row(unsigned kind, base_span_t name)
     }
     return &fhir_bundle_other;
 }
+
+bool fhir_bundle_may_be(const fhir_bundle_level_t *level, unsigned enter)
+{
+    return (level->enter & enter) != 0;
+}
+
+bool fhir_bundle_belongs(const fhir_bundle_level_t *level, fhir_member_id_t id)
+{
+    switch (id) {
+    case FHIR_MEMBER_TYPE:
+    case FHIR_MEMBER_TOTAL:
+    case FHIR_MEMBER_LINK:
+    case FHIR_MEMBER_ENTRY:
+        return fhir_bundle_may_be(level, FHIR_ENTER_BUNDLE) &&
+               (!level->is_container || base_span_is(fhir_text_span(&level->type_name), "Bundle"));
+    case FHIR_MEMBER_PARAMETER:
+        return fhir_bundle_may_be(level, FHIR_ENTER_PARAMETERS) &&
+               (!level->is_container ||
+                base_span_is(fhir_text_span(&level->type_name), "Parameters"));
+    default:
+        return true;
+    }
+}

@@ -38,4 +38,10 @@ extern const fhir_bundle_row_t fhir_bundle_other;
 /* The row of a member by that name in an object of that kind. Never NULL. */
 const fhir_bundle_row_t *fhir_bundle_row(unsigned kind, base_span_t name);
 
+/* What it may still turn out to be. */
+bool fhir_bundle_may_be(const fhir_bundle_level_t *level, unsigned what);
+
+/* False for a member that another resource's would be: entry, link, type and total are a Bundle's, parameter is that of Parameters. */
+bool fhir_bundle_belongs(const fhir_bundle_level_t *level, fhir_member_id_t id);
+
 #endif

@@ -105,6 +105,7 @@ typedef struct {
     ngx_flag_t                  dry_run;
     ngx_array_t                *bypass;      /* ngx_http_complex_value_t */
     ngx_array_t                *cors;        /* ngx_str_t: origins; NULL: off */
+    ngx_flag_t                  seal_links;  /* those to other pages, too */
     ngx_array_t                *seal_keys;   /* jose_seal_key_t, newest first */
 
     size_t                      max_token;

@@ -137,6 +137,7 @@ ngx_http_smart_create_loc_conf(ngx_conf_t *cf)
     conf->dry_run = NGX_CONF_UNSET;
     conf->bypass = NGX_CONF_UNSET_PTR;
     conf->cors = NGX_CONF_UNSET_PTR;
+    conf->seal_links = NGX_CONF_UNSET;
     conf->seal_keys = NGX_CONF_UNSET_PTR;
     conf->max_token = NGX_CONF_UNSET_SIZE;
     conf->body_buffer = NGX_CONF_UNSET_SIZE;
@@ -171,6 +172,8 @@ ngx_http_smart_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->dry_run, prev->dry_run, 0);
     ngx_conf_merge_ptr_value(conf->bypass, prev->bypass, NULL);
     ngx_conf_merge_ptr_value(conf->cors, prev->cors, NULL);
+
+    ngx_conf_merge_value(conf->seal_links, prev->seal_links, 0);
 
     if (prev->seal_keys == NGX_CONF_UNSET_PTR) {
         prev->seal_keys = ngx_http_smart_seal_default(cf);

@@ -151,6 +151,7 @@ ngx_http_smart_seal(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
     sealer->open = ngx_http_smart_open_seal;
     sealer->ctx = ctx;
     sealer->now = (int64_t) ngx_time();
+    sealer->pages = ctx->conf->seal_links;
     sealer->path = base_span_sub(ngx_http_smart_span(&ctx->uri), 0,
                                  ctx->base_len);
     sealer->url = base_span_make(NULL, 0);

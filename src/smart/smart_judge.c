@@ -238,6 +238,11 @@ static base_reason_t decide(smart_judge_t *judge)
     reason = judge_none_exist(judge);
     if (reason != BASE_OK) {
         refuse(judge, reason, "L13");
+        return reason;
+    }
+    reason = smart_judge_seal_pages(judge);
+    if (reason != BASE_OK) {
+        refuse(judge, reason, "L26");
     }
     return reason == BASE_OK && smart_judge_is_kickoff(judge) ? smart_judge_kickoff(judge) : reason;
 }

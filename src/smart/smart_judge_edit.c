@@ -282,7 +282,7 @@ static base_reason_t shape_for_check(smart_judge_t *judge)
     if (judge->_request.head) {
         judge->_edits.method = BASE_SPAN("GET");
     }
-    return reason == BASE_OK ? open_answer(judge) : reason;
+    return reason == BASE_OK && !judge->_verdict.check[0].complete ? open_answer(judge) : reason;
 }
 
 /* JSON was asked for before the criteria were; what comes back is looked at as a whole. */

@@ -42,6 +42,9 @@ base_reason_t smart_judge_shape_kickoff(smart_judge_t *judge);
 /* Opens it: BASE_OK, or the verdict's reason. */
 base_reason_t smart_judge_open(smart_judge_t *judge);
 
+/* Has links to other pages sealed, where that is wanted and what was decided may bring some (C16). BASE_OK or BASE_NO_MEMORY. */
+base_reason_t smart_judge_seal_pages(smart_judge_t *judge);
+
 /* What is sent: where the link leads. */
 base_reason_t smart_judge_shape_link(smart_judge_t *judge);
 

@@ -9,6 +9,7 @@ static const struct {
 } kinds[SMART_LINK_KINDS] = {
     [SMART_LINK_JOB] = {FHIR_GET | FHIR_HEAD | FHIR_DELETE_METHOD, SMART_CHECK_JOB},
     [SMART_LINK_FILE] = {FHIR_GET | FHIR_HEAD, SMART_CHECK_FILE},
+    [SMART_LINK_PAGE] = {FHIR_GET | FHIR_HEAD, SMART_CHECK_PAGE},
 };
 
 static base_reason_t refuse(smart_judge_t *judge, base_reason_t reason, const char *rule)
@@ -26,12 +27,22 @@ static bool includes(const fhir_type_set_t *all, const fhir_type_set_t *some)
     return memcmp(&both, some, sizeof(both)) == 0;
 }
 
-/* L21: made here, for this client of this issuer, not too long ago, and all that it may bring is granted still. */
+/* All that it may bring is granted still; what a page brings is judged when it comes. */
+static bool is_granted(const smart_judge_t *judge, const smart_link_t *link)
+{
+    fhir_type_set_t exportable = smart_grants_exportable(judge->_grants);
+
+    if (link->kind == SMART_LINK_PAGE) {
+        return smart_grants_any(judge->_grants, SMART_R | SMART_S);
+    }
+    return !fhir_type_set_is_empty(&link->types) && includes(&exportable, &link->types);
+}
+
+/* L21: made here, for this client of this issuer, not too long ago. */
 static const smart_link_t *open_seal(smart_judge_t *judge)
 {
     const smart_sealer_t *sealer = judge->_sealer;
     smart_link_t *link = base_arena_alloc(judge->_arena, sizeof(*link));
-    fhir_type_set_t exportable = smart_grants_exportable(judge->_grants);
     base_span_t text;
 
     if (link == NULL || sealer == NULL ||
@@ -41,10 +52,7 @@ static const smart_link_t *open_seal(smart_judge_t *judge)
         !smart_link_is_of(link, judge->_grants, sealer) || link->expires <= sealer->now) {
         return NULL;
     }
-    return kinds[link->kind].methods != 0 && !fhir_type_set_is_empty(&link->types) &&
-                   includes(&exportable, &link->types)
-               ? link
-               : NULL;
+    return is_granted(judge, link) ? link : NULL;
 }
 
 /* L23: a file of which every type is granted is nothing to look into. */
@@ -53,6 +61,24 @@ static bool is_checked(const smart_judge_t *judge)
     fhir_type_set_t all = fhir_type_set_all(judge->_policy->definitions);
 
     return judge->_link->kind != SMART_LINK_FILE || !includes(&judge->_link->types, &all);
+}
+
+static void bind(smart_check_t *check, const smart_link_t *link, const smart_sealer_t *sealer,
+                 smart_verdict_t *verdict)
+{
+    check->link = link;
+    check->sealer = sealer;
+    verdict->obligations |= SMART_SEAL;
+}
+
+/* L20, L21: each entry by r or s, whatever it was that was asked for. */
+static void of_page(smart_judge_t *judge, smart_check_t *check)
+{
+    check->letters = SMART_R | SMART_S;
+    check->complete = smart_grants_each(judge->_grants, SMART_R | SMART_S);
+    if (judge->_sealer->pages) {
+        bind(check, judge->_link, judge->_sealer, &judge->_verdict);
+    }
 }
 
 static void oblige(smart_judge_t *judge)
@@ -65,10 +91,68 @@ static void oblige(smart_judge_t *judge)
                                                                : kinds[judge->_link->kind].check;
     check->grants = judge->_grants;
     check->types = judge->_link->types;
-    check->link = judge->_link;
-    check->sealer = judge->_sealer;
     verdict->check_n = 1;
-    verdict->obligations = SMART_RESPONSE | SMART_SEAL;
+    verdict->obligations = SMART_RESPONSE;
+    if (judge->_link->kind == SMART_LINK_PAGE) {
+        of_page(judge, check);
+    } else {
+        bind(check, judge->_link, judge->_sealer, verdict);
+    }
+}
+
+/* Of what may bring a Bundle with pages. */
+static bool has_pages(const smart_judge_t *judge)
+{
+    static const bool pages[] = {
+        [FHIR_SEARCH_TYPE] = true,        [FHIR_SEARCH_SYSTEM] = true,
+        [FHIR_SEARCH_COMPARTMENT] = true, [FHIR_SEARCH_COMPARTMENT_ALL] = true,
+        [FHIR_HISTORY_INSTANCE] = true,   [FHIR_HISTORY_TYPE] = true,
+        [FHIR_HISTORY_SYSTEM] = true,     [FHIR_PAGE] = true,
+    };
+    unsigned interaction = (unsigned) judge->_request.row->interaction;
+
+    return (interaction < sizeof(pages) / sizeof(pages[0]) && pages[interaction]) ||
+           (judge->_verdict.check_n > 0 && judge->_verdict.check[0].kind == SMART_CHECK_OPERATION);
+}
+
+/*
+ * L7: of what is granted as a whole, elements are not asked back. Who follows its links with a token of less would be judged by what is not there: they
+ * stay as they are, and are judged by their parameters.
+ */
+static bool is_shaped(const smart_judge_t *judge)
+{
+    size_t elements = 0, summary = 0;
+
+    return fhir_query_find(&judge->_request.query, BASE_SPAN("_elements"), &elements) != NULL ||
+           fhir_query_find(&judge->_request.query, BASE_SPAN("_summary"), &summary) != NULL;
+}
+
+base_reason_t smart_judge_seal_pages(smart_judge_t *judge)
+{
+    smart_verdict_t *verdict = &judge->_verdict;
+    smart_check_t *check = &verdict->check[0];
+    smart_link_t *link;
+
+    if (judge->_sealer == NULL || !judge->_sealer->pages || judge->_grants == NULL ||
+        verdict->is_public || !has_pages(judge) || (verdict->check_n == 0 && is_shaped(judge))) {
+        return BASE_OK;
+    }
+    link = base_arena_alloc(judge->_arena, sizeof(*link));
+    if (link == NULL) {
+        return BASE_NO_MEMORY;
+    }
+    smart_link_bind(link, judge->_grants, judge->_sealer);
+    if (verdict->check_n == 0) {
+        memset(check, 0, sizeof(*check));
+        check->kind = SMART_CHECK_PAGE;
+        check->grants = judge->_grants;
+        check->letters = SMART_R | SMART_S;
+        check->complete = true;
+        verdict->check_n = 1;
+        verdict->obligations |= SMART_RESPONSE;
+    }
+    bind(check, link, judge->_sealer, verdict);
+    return BASE_OK;
 }
 
 base_reason_t smart_judge_open(smart_judge_t *judge)
@@ -96,18 +180,24 @@ base_reason_t smart_judge_open(smart_judge_t *judge)
 
 base_reason_t smart_judge_shape_link(smart_judge_t *judge)
 {
+    base_reason_t reason = BASE_OK;
+
     if (!smart_verdict_obliges(&judge->_verdict, SMART_RESPONSE)) {
         return BASE_OK;
     }
     smart_judge_drop_conditions(judge);
-    smart_judge_edit_header(judge, "accept",
-                            judge->_link->kind == SMART_LINK_FILE
-                                ? BASE_SPAN("application/fhir+ndjson")
-                                : BASE_SPAN("application/json"));
+    if (judge->_link->kind == SMART_LINK_PAGE) {
+        reason = smart_judge_ask_for_json(judge);
+    } else {
+        smart_judge_edit_header(judge, "accept",
+                                judge->_link->kind == SMART_LINK_FILE
+                                    ? BASE_SPAN("application/fhir+ndjson")
+                                    : BASE_SPAN("application/json"));
+    }
     if (judge->_request.head) {
         judge->_edits.method = BASE_SPAN("GET");
     }
-    return BASE_OK;
+    return reason;
 }
 
 void smart_judge_edit_link(smart_judge_t *judge)

@@ -41,9 +41,10 @@ typedef struct smart_link_s {
     base_span_t base_path; /* of the location it was made at */
     base_span_t base_url;  /* likewise; empty where it has none */
     base_span_t issuer;
-    base_span_t client;    /* client_id; empty: the token did not say */
-    fhir_type_set_t types; /* that may come back: who opens it must be granted them */
-    int64_t expires;       /* seconds since 1970 */
+    base_span_t client; /* client_id; empty: the token did not say */
+    fhir_type_set_t
+        types; /* that may come back: who opens it must be granted them; of PAGE: none, each entry is judged */
+    int64_t expires; /* seconds since 1970 */
 } smart_link_t;
 
 /*
@@ -55,6 +56,7 @@ typedef struct smart_sealer_s {
     bool (*open)(void *ctx, base_span_t seal, base_arena_t *arena, base_span_t *text);
     void *ctx;
     int64_t now;
+    bool pages;       /* links to other pages are sealed, too (C16) */
     base_span_t path; /* of the base, as this request has it, without a slash at its end */
     base_span_t url;  /* what clients call it (smart_base_url); absent: not said */
 } smart_sealer_t;

@@ -34,7 +34,7 @@ static bool bundle_fits(const smart_review_state_t *state, unsigned at)
     base_span_t type = fhir_text_span(&level->type);
     size_t i;
 
-    if (is_parameters(level)) {
+    if (is_parameters(level) || state->complete) {
         return true;
     }
     for (i = 0; i < state->level[at].check_n; i++) {
@@ -125,6 +125,10 @@ static void settle_member(smart_review_state_t *state, unsigned at,
 {
     smart_review_level_t *level = &state->level[at];
 
+    if (state->complete) {
+        base_cut_keep(&level->members, member->to);
+        return;
+    }
     if (member->id == FHIR_MEMBER_TOTAL && !member->wrong) {
         level->total = state->bundle.level[at].total;
     }
@@ -200,6 +204,27 @@ static base_span_t quoted(smart_review_state_t *state, base_span_t text)
     return out;
 }
 
+/* C16, L21: where it leads is not told, and nobody else gets there by it. False: it is none of ours, or cannot be sealed. */
+static bool seal_page(smart_review_state_t *state, const fhir_url_place_t *url)
+{
+    const smart_review_level_t *level = &state->level[state->bundle.level_n - 1];
+    const smart_check_t *check = level->check_n > 0 ? level->check[0] : NULL;
+    base_span_t target;
+
+    if (!url->leads_on || url->text.p == NULL || check == NULL || check->link == NULL) {
+        return false;
+    }
+    target = smart_review_target(state->review, check, url->text);
+    if (target.p == NULL || !smart_link_target_is_plain(target)) {
+        return false;
+    }
+    base_cut_insert(&state->cut, url->from,
+                    quoted(state, smart_review_seal(state->review, check, SMART_LINK_PAGE,
+                                                    SMART_FILE_OUTPUT, target)));
+    base_cut_drop(&state->cut, url->from, url->to);
+    return true;
+}
+
 /* A link below the upstream's base carries the public one (L0, L10): its first bytes, or with escapes all of it. */
 void smart_review_url(smart_review_state_t *state)
 {
@@ -207,7 +232,7 @@ void smart_review_url(smart_review_state_t *state)
     const fhir_url_place_t *url = &state->bundle.url;
     uint64_t from = url->from + 1;
 
-    if (!smart_review_is_upstream(state->review, url->text)) {
+    if (seal_page(state, url) || !smart_review_is_upstream(state->review, url->text)) {
         return;
     }
     if (state->plain_public_url && url->to - url->from == url->text.n + 2) {
@@ -250,7 +275,7 @@ void smart_review_item(smart_review_state_t *state, unsigned at)
     if (at + 1 < FHIR_BUNDLE_LEVELS) {
         memcpy(state->level[at + 1].check, level->check, sizeof(level->check));
         state->level[at + 1].check_n = level->check_n;
-        fhir_bundle_enter(&state->bundle, enter_of_item(level));
+        fhir_bundle_enter(&state->bundle, state->complete ? 0 : enter_of_item(level));
     }
     if (at == state->home) {
         smart_review_waiting_begin(state);
@@ -311,6 +336,9 @@ static smart_entry_fate_t fate_of_item(smart_review_state_t *state, unsigned at)
     const fhir_item_place_t *item = &state->bundle.level[at].item;
     const smart_review_level_t *level = &state->level[at];
 
+    if (state->complete) {
+        return SMART_ENTRY_KEPT;
+    }
     if (!is_parameter(state, at)) {
         return smart_review_entry(state, at);
     }
@@ -325,7 +353,7 @@ static void end_item(smart_review_state_t *state, unsigned at)
     const fhir_item_place_t *item = &state->bundle.level[at].item;
     smart_entry_fate_t fate = fate_of_item(state, at);
 
-    if (fate != SMART_ENTRY_DROPPED) {
+    if (fate != SMART_ENTRY_DROPPED && !state->complete) {
         smart_review_cut_members(state, item, false);
     }
     if (at == state->home && fate == SMART_ENTRY_UNDECIDED) {
@@ -473,7 +501,7 @@ static base_reason_t close_single(smart_review_state_t *state)
     if (state->review->_outcome_only) {
         return smart_review_is_outcome(facts) ? BASE_OK : BASE_ANSWER_UNEXPECTED;
     }
-    for (i = 0; i < state->level[0].check_n && reason == BASE_OK; i++) {
+    for (i = 0; i < state->level[0].check_n && reason == BASE_OK && !state->complete; i++) {
         reason = smart_review_single(state, state->level[0].check[i], facts);
     }
     return reason;

@@ -36,7 +36,7 @@ bool smart_review_is_export(const smart_review_t *review)
            kind == SMART_CHECK_FILE;
 }
 
-/* Below the base, by any of the names that it goes by (L0): what follows it; absent: it leads elsewhere. */
+/* What follows a base. */
 static base_span_t below(base_span_t url, base_span_t base)
 {
     return smart_review_is_below(url, base) ? base_span_sub(url, base.n, url.n)
@@ -68,9 +68,10 @@ static base_span_t target_of_path(const smart_review_t *review, base_span_t url)
     return target;
 }
 
-static base_span_t target_of(const smart_review_t *review, base_span_t url)
+base_span_t smart_review_target(const smart_review_t *review, const smart_check_t *check,
+                                base_span_t url)
 {
-    const smart_base_t *own = smart_grants_base(check_of(review)->grants);
+    const smart_base_t *own = smart_grants_base(check->grants);
     base_span_t target;
     size_t i;
 
@@ -87,13 +88,12 @@ static base_span_t target_of(const smart_review_t *review, base_span_t url)
     return target;
 }
 
-/* Our own link to there; absent: none can be made. */
-static base_span_t seal(const smart_review_t *review, smart_link_kind_t kind, smart_file_t file,
-                        base_span_t target)
+base_span_t smart_review_seal(const smart_review_t *review, const smart_check_t *check,
+                              smart_link_kind_t kind, smart_file_t file, base_span_t target)
 {
-    static const int64_t life[SMART_LINK_KINDS] = {
-        [SMART_LINK_JOB] = SMART_LINK_JOB_LIFE, [SMART_LINK_FILE] = SMART_LINK_FILE_LIFE};
-    const smart_check_t *check = check_of(review);
+    static const int64_t life[SMART_LINK_KINDS] = {[SMART_LINK_JOB] = SMART_LINK_JOB_LIFE,
+                                                   [SMART_LINK_FILE] = SMART_LINK_FILE_LIFE,
+                                                   [SMART_LINK_PAGE] = SMART_LINK_PAGE_LIFE};
     const smart_base_t *own = smart_grants_base(check->grants);
     smart_link_t link = *check->link;
 
@@ -113,11 +113,11 @@ static smart_review_step_t start_kickoff(smart_review_t *review)
     if (review->_head.status != 202) {
         return smart_review_replace(review, BASE_ANSWER_STATUS);
     }
-    target = target_of(review, review->_head.content_location);
+    target = smart_review_target(review, check_of(review), review->_head.content_location);
     if (target.p == NULL || !smart_link_target_is_plain(target)) {
         return smart_review_replace(review, BASE_ANSWER_UNEXPECTED);
     }
-    link = seal(review, SMART_LINK_JOB, SMART_FILE_OUTPUT, target);
+    link = smart_review_seal(review, check_of(review), SMART_LINK_JOB, SMART_FILE_OUTPUT, target);
     if (link.p == NULL) {
         return smart_review_replace(review, BASE_NO_MEMORY);
     }
@@ -258,7 +258,8 @@ static void take_url(smart_review_state_t *state, const smart_manifest_t *manife
         [SMART_MANIFEST_FAILED] = {SMART_LINK_FILE, SMART_FILE_ERROR},
         [SMART_MANIFEST_LINK] = {SMART_LINK_JOB, SMART_FILE_OUTPUT},
     };
-    base_span_t target = target_of(state->review, manifest->text);
+    base_span_t target =
+        smart_review_target(state->review, check_of(state->review), manifest->text);
 
     if (target.p == NULL) {
         state->exports->elsewhere++;
@@ -266,9 +267,10 @@ static void take_url(smart_review_state_t *state, const smart_manifest_t *manife
         state->reason = BASE_ANSWER_UNEXPECTED;
     } else {
         state->exports->sealed++;
-        replace_text(
-            state, manifest->from, manifest->to,
-            seal(state->review, what[manifest->list].kind, what[manifest->list].file, target));
+        replace_text(state, manifest->from, manifest->to,
+                     smart_review_seal(state->review, check_of(state->review),
+                                       what[manifest->list].kind, what[manifest->list].file,
+                                       target));
     }
 }
 

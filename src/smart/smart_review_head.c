@@ -205,6 +205,7 @@ static void note_checks(smart_review_state_t *state)
         state->level[0].check[i] = &verdict->check[i];
         smart_review_grants(state, &verdict->check[i]);
         state->counts = state->counts || verdict->check[i].counts;
+        state->complete = verdict->check[i].complete && (i == 0 || state->complete);
         for (entry = 0; entry < verdict->check[i].entry_n; entry++) {
             smart_review_grants(state, &verdict->check[i].entry[entry].check);
         }
@@ -287,10 +288,33 @@ static base_reason_t unreadable(const smart_review_t *review)
     return BASE_OK;
 }
 
+/* There is nothing to take out, and, in an error or what is no JSON, no link to seal. */
+static bool all_are_complete(const smart_review_t *review)
+{
+    size_t i;
+
+    for (i = 0; i < review->_verdict->check_n && review->_verdict->check[i].complete; i++) {
+    }
+    return i == review->_verdict->check_n;
+}
+
+static smart_review_step_t start_unchecked(smart_review_t *review)
+{
+    if (is_redirect(review) && !is_redirect_home(review)) {
+        return smart_review_replace(review, BASE_ANSWER_STATUS);
+    }
+    publish(review, "location", review->_head.location);
+    publish(review, "content-location", review->_head.content_location);
+    return SMART_REVIEW_PASS;
+}
+
 static smart_review_step_t start_check(smart_review_t *review)
 {
-    base_reason_t reason;
+    base_reason_t reason = unreadable(review);
 
+    if (all_are_complete(review) && reason != BASE_OK) {
+        return start_unchecked(review);
+    }
     if (review->_head.status >= 400 && review->_head.status < 600) {
         return start_error(review);
     }
@@ -305,7 +329,6 @@ static smart_review_step_t start_check(smart_review_t *review)
     if (is_redirect(review)) {
         return smart_review_stream(review, true);
     }
-    reason = unreadable(review);
     if (reason != BASE_OK && reason != BASE_ANSWER_STATUS && all_are(review, SMART_CHECK_WRITTEN)) {
         return smart_review_stream(review, true);
     }
@@ -318,16 +341,6 @@ static smart_review_step_t start_check(smart_review_t *review)
         smart_review_edit_header(review, "last-modified", base_span_make(NULL, 0));
     }
     return smart_review_stream(review, false);
-}
-
-static smart_review_step_t start_unchecked(smart_review_t *review)
-{
-    if (is_redirect(review) && !is_redirect_home(review)) {
-        return smart_review_replace(review, BASE_ANSWER_STATUS);
-    }
-    publish(review, "location", review->_head.location);
-    publish(review, "content-location", review->_head.content_location);
-    return SMART_REVIEW_PASS;
 }
 
 smart_review_step_t smart_review_head(smart_review_t *review)

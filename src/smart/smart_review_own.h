@@ -8,6 +8,7 @@
 #include "base/base_cut.h"
 #include "fhir/fhir_bundle.h"
 #include "smart/smart_grants.h"
+#include "smart/smart_link.h"
 #include "smart/smart_review.h"
 
 #define SMART_REVIEW_HASHES ((size_t) 4096)
@@ -78,6 +79,7 @@ struct smart_review_state_s {
     bool plain_public_url; /* needs no escapes in JSON */
     bool
         counts; /* the answer is a number: nothing is released before it is known to be a true one */
+    bool complete; /* nothing is taken out: links alone are looked at */
     bool written;  /* of a write: whatever is wrong with the body, the write stands (L15) */
     bool bodiless; /* the whole body goes */
     bool root_closed;
@@ -167,6 +169,14 @@ void smart_review_batch_end(smart_review_state_t *state);
 /* smart_review_export: the way of an export, from its kick-off to its files (B9, L21). */
 
 bool smart_review_is_export(const smart_review_t *review);
+
+/* Path and query below the base, by any of the names that it goes by (L0); absent: it leads elsewhere. */
+base_span_t smart_review_target(const smart_review_t *review, const smart_check_t *check,
+                                base_span_t url);
+
+/* Our own link to there; absent: none can be made. */
+base_span_t smart_review_seal(const smart_review_t *review, const smart_check_t *check,
+                              smart_link_kind_t kind, smart_file_t file, base_span_t target);
 smart_review_step_t smart_review_export_start(smart_review_t *review);
 void smart_review_export_feed(smart_review_state_t *state, base_span_t *in);
 base_reason_t smart_review_export_end(smart_review_state_t *state);

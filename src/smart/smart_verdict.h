@@ -85,6 +85,8 @@ typedef struct {
     smart_narrowing_t narrowing; /* SEARCHSET: what was appended, or said already */
     bool counts; /* SEARCHSET: a count was asked for, and it must be a true one (C13, L6) */
     bool page;   /* SEARCHSET: of a page, whose total is not told (L20) */
+    bool
+        complete; /* PAGE: all that may come is granted: nothing is taken out, links alone are looked at */
     base_span_t if_none_match; /* INSTANCE: the client's, answered at the edge (D9); absent: none */
     base_span_t if_modified_since; /* likewise */
     bool
@@ -97,8 +99,9 @@ typedef struct {
     size_t target_n;
     const struct smart_entry_check_s *entry; /* ENTRIES: of each entry that the client sent */
     size_t entry_n;
-    bool transaction;                    /* ENTRIES: of a transaction, else of a batch */
-    const struct smart_link_s *link;     /* with SEAL: what all sealed links say alike */
+    bool transaction; /* ENTRIES: of a transaction, else of a batch */
+    const struct smart_link_s *
+        link; /* with SEAL: what all sealed links say alike; of a Bundle those to other pages are (C16) */
     const struct smart_sealer_s *sealer; /* with it; both belong to the request */
 } smart_check_t;
 

@@ -73,7 +73,8 @@ static inline bool stage_unseal(void *ctx, base_span_t seal, base_arena_t *arena
 /* Links can be sealed and opened, at this time. */
 static inline void stage_sealer(stage_t *s, int64_t now)
 {
-    s->sealer = (smart_sealer_t){stage_seal, stage_unseal, NULL, now, BASE_SPAN("/r4"), {NULL, 0}};
+    s->sealer = (smart_sealer_t){
+        .seal = stage_seal, .open = stage_unseal, .now = now, .path = BASE_SPAN_LIT("/r4")};
     s->seals = true;
 }
 
