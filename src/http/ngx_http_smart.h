@@ -327,6 +327,10 @@ ngx_int_t ngx_http_smart_replace(ngx_http_request_t *r,
 ngx_int_t ngx_http_smart_response_init(ngx_conf_t *cf);
 ngx_uint_t ngx_http_smart_stream_begun(ngx_http_smart_stream_t *st);
 ngx_uint_t ngx_http_smart_is_encoded(ngx_http_request_t *r);
+
+/* L0: scheme, host and path prefix that were sent; left as it is where they are not known */
+ngx_int_t ngx_http_smart_upstream_base(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, base_span_t *base);
 ngx_int_t ngx_http_smart_next_header(ngx_http_request_t *r);
 ngx_int_t ngx_http_smart_next_body(ngx_http_request_t *r, ngx_chain_t *in);
 

@@ -389,6 +389,10 @@ ngx_http_smart_preread_head(ngx_http_smart_preread_t *pr, ngx_uint_t status)
 
     head.content_encoded = ngx_http_smart_is_encoded(r);
 
+    /* without memory it is not known */
+
+    (void) ngx_http_smart_upstream_base(r, pr->own, &head.base);
+
     if (!smart_judge_read_head(&pr->ctx->judge, &head)) {
         ngx_http_smart_preread_enough(pr);
     }

@@ -88,24 +88,12 @@ ngx_http_smart_header_named(ngx_http_request_t *r, const char *name)
 }
 
 
-/*
- * L0: what links begin with. Of an answer from a cache it is not known what the
- * request was sent to.
- */
-
-static ngx_int_t
-ngx_http_smart_bases(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
-    smart_link_bases_t *bases)
+ngx_int_t
+ngx_http_smart_upstream_base(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    base_span_t *base)
 {
     u_char     *p;
     ngx_str_t   upstream, *schema;
-
-    bases->path = base_span_sub(ngx_http_smart_span(&ctx->uri), 0,
-                                ctx->base_len);
-
-    if (ctx->conf->base_url && ctx->base && ctx->base->urls_n) {
-        bases->public_url = ctx->base->urls[0];
-    }
 
     if (ctx->host.len == 0 || r->upstream == NULL) {
         return NGX_OK;
@@ -124,9 +112,29 @@ ngx_http_smart_bases(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     p = ngx_cpymem(p, ctx->host.data, ctx->host.len);
     ngx_memcpy(p, ctx->prefix.data, ctx->prefix.len);
 
-    bases->upstream = ngx_http_smart_span(&upstream);
+    *base = ngx_http_smart_span(&upstream);
 
     return NGX_OK;
+}
+
+
+/*
+ * L0: what links begin with. Of an answer from a cache it is not known what the
+ * request was sent to.
+ */
+
+static ngx_int_t
+ngx_http_smart_bases(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+    smart_link_bases_t *bases)
+{
+    bases->path = base_span_sub(ngx_http_smart_span(&ctx->uri), 0,
+                                ctx->base_len);
+
+    if (ctx->conf->base_url && ctx->base && ctx->base->urls_n) {
+        bases->public_url = ctx->base->urls[0];
+    }
+
+    return ngx_http_smart_upstream_base(r, ctx, &bases->upstream);
 }
 
 

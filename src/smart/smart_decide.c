@@ -155,6 +155,9 @@ static void decide_instance(decision_t *d)
     smart_parameters_t parameters;
 
     if (smart_cover_is_empty(&cover)) {
+        if (smart_decide_binary_read(d)) {
+            return;
+        }
         smart_decision_missing(d, SMART_R);
         return;
     }

@@ -33,6 +33,10 @@ bool smart_decision_names_other(const smart_decision_t *d, const smart_cover_t *
 /* The kick-off of an export (B8). */
 void smart_decide_export(smart_decision_t *d);
 
+/* smart_decide_binary: where no cover reaches a Binary. False: no patient's grant has the letter on it, or the interaction is none of its own. */
+bool smart_decide_binary_read(smart_decision_t *d);
+bool smart_decide_binary_write(smart_decision_t *d, unsigned letter);
+
 /* create, update, patch, delete, and their conditional forms. */
 void smart_decide_write(smart_decision_t *d);
 

@@ -128,7 +128,11 @@ void smart_decide_write(smart_decision_t *d)
     bool searches = d->request->conditional && !smart_cover_is_true(&search);
 
     if (smart_cover_is_empty(&cover)) {
-        refuse_letter(d, letter);
+        if (!smart_decide_binary_write(d, letter)) {
+            refuse_letter(d, letter);
+        } else if (d->verdict->reason == BASE_OK) {
+            check_answer(d, true);
+        }
         return;
     }
     if (exports_future(d)) {

@@ -51,6 +51,11 @@ bool smart_grants_system_reads(const smart_grants_t *grants, const fhir_type_t *
     return fhir_type_set_has(&grants->system_read, type);
 }
 
+bool smart_grants_binary(const smart_grants_t *grants, unsigned letter)
+{
+    return (grants->binary & letter) != 0 && grants->policy->binary != SMART_BINARY_DENY;
+}
+
 const smart_principal_t *smart_grants_principal(const smart_grants_t *grants)
 {
     return grants->principal;

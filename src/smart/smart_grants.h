@@ -53,6 +53,9 @@ bool smart_grants_each(const smart_grants_t *grants, unsigned letters);
 /* True when one scope grants one of these letters on every type there is ('*'), in whatever context, constrained or not (L16). */
 bool smart_grants_wildcard(const smart_grants_t *grants, unsigned letters);
 
+/* True when a patient's grant has the letter on Binary, and the policy lets something come of it (B11). */
+bool smart_grants_binary(const smart_grants_t *grants, unsigned letter);
+
 /* True when no scope that grants anything is system/ or user/ of a user who passes (L0 "under patient/"). */
 bool smart_grants_are_confined(const smart_grants_t *grants);
 

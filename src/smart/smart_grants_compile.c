@@ -124,6 +124,18 @@ static void grant_system(smart_grants_t *grants, unsigned letters, fhir_type_set
     }
 }
 
+/* B11: in no compartment, so by what refers to it, or by the scope alone. */
+static void grant_binary(smart_grants_t *grants, unsigned letters)
+{
+    fhir_type_set_t raw = {{0}};
+
+    grants->binary |= letters;
+    if (grants->policy->binary == SMART_BINARY_SCOPE) {
+        fhir_type_set_add(&raw, grants->policy->raw);
+        grant_all(grants, letters & SMART_R, raw);
+    }
+}
+
 /* A grant confined to patients: members of their compartment; shared types to read and search (D8), Endpoint only by name (D5). */
 static void grant_confined(smart_grants_t *grants, unsigned by, unsigned letters,
                            fhir_type_set_t types, bool named)
@@ -138,6 +150,9 @@ static void grant_confined(smart_grants_t *grants, unsigned by, unsigned letters
         }
     }
     grant_all(grants, letters & (SMART_R | SMART_S), shared_types(grants, types, named));
+    if (fhir_type_set_has(&types, grants->policy->raw)) {
+        grant_binary(grants, letters);
+    }
 }
 
 static bool add_alternative(making_t *m, const smart_confinement_t *who, unsigned letters,

@@ -23,6 +23,7 @@ struct smart_grants_s {
     fhir_type_set_t system_read;            /* of them, r and s by system/ scopes alone (B8) */
     fhir_type_set_t system_search;
     smart_confined_t confined[SMART_CONFINED_MAX];
+    unsigned binary; /* letters that patients' grants have on Binary, without a constraint (B11) */
     const smart_alternative_t *alternative;
     size_t alternative_n;
     bool unconfined; /* some scope is not a patient's */

@@ -389,6 +389,9 @@ static smart_step_t next_of_lookup(smart_judge_t *judge)
         refuse(judge, lookup->reason, lookup->rule);
         return finish(judge);
     }
+    judge->_write.if_match = lookup->if_match;
+    judge->_write.must_be_new = lookup->must_be_new;
+    note_pinned(judge);
     reason = smart_lookup_apply(lookup, &judge->_request,
                                 smart_judge_is_form_search(judge) ? FHIR_FROM_FORM : FHIR_FROM_URL,
                                 &judge->_verdict);
@@ -404,6 +407,7 @@ static smart_step_t start_lookup(smart_judge_t *judge)
     judge->_looking = true;
     smart_lookup_start(&judge->_lookup, judge->_arena, judge->_grants, judge->_policy,
                        &judge->_request, judge->_verdict.lookups, judge->_limits.read_buffer);
+    smart_lookup_context(&judge->_lookup, judge->_message.security_context, judge->_body);
     return next_of_lookup(judge);
 }
 

@@ -12,6 +12,7 @@ static const struct {
 } rules[] = {
     {SMART_LOOKUP_CURRENT, "D11"}, {SMART_LOOKUP_INSTANCE, "B6"}, {SMART_LOOKUP_COMPARTMENT, "D7"},
     {SMART_LOOKUP_LISTS, "C9"},    {SMART_LOOKUP_TARGETS, "L9"},  {SMART_LOOKUP_PROVENANCE, "D6"},
+    {SMART_LOOKUP_BINARY, "B11"},  {SMART_LOOKUP_CONTEXT, "B11"},
 };
 
 static const smart_lookup_want_t *want(const smart_lookup_t *lookup)
@@ -120,6 +121,9 @@ static smart_step_t look_on(smart_lookup_t *lookup)
 
     for (; lookup->_at < lookup->_want_n; lookup->_at++) {
         one = want(lookup);
+        if ((one->why & (SMART_LOOKUP_BINARY | SMART_LOOKUP_CONTEXT)) != 0) {
+            return smart_lookup_binary(lookup);
+        }
         if (is_own_patient(lookup, one) || is_true(one)) {
             continue;
         }
@@ -225,7 +229,8 @@ static bool has_failed(const smart_lookup_t *lookup)
         return lookup->_stored.state == SMART_STORED_READING ||
                lookup->_stored.state == SMART_STORED_FAILED;
     }
-    return lookup->_stage == SMART_LOOKUP_DELETED && lookup->_stored.reason != BASE_PREREAD_FAILED;
+    return lookup->_stage != SMART_LOOKUP_ABOUT && (lookup->_stage != SMART_LOOKUP_DELETED ||
+                                                    lookup->_stored.reason != BASE_PREREAD_FAILED);
 }
 
 smart_step_t smart_lookup_next(smart_lookup_t *lookup)
@@ -247,7 +252,9 @@ smart_step_t smart_lookup_next(smart_lookup_t *lookup)
         return judge_instance(lookup);
     case SMART_LOOKUP_DELETED:
         return judge_deleted(lookup);
-    default:
+    case SMART_LOOKUP_ABOUT:
         return smart_lookup_about_read(lookup);
+    default:
+        return smart_lookup_binary_read(lookup);
     }
 }

@@ -38,6 +38,8 @@ typedef struct {
         nothing; /* what a search is to go by is not there, or not covered: nothing matches it (C9, L9) */
     base_span_t *target; /* "Type/id" of the covered targets of a Provenance search */
     size_t target_n;
+    base_span_t if_match;   /* of a Binary that is written: what was judged; absent: none */
+    bool must_be_new;       /* or If-None-Match: * */
     bool by_targets;        /* the Provenance is covered by one of its targets (D6) */
     base_span_t version_id; /* with it: its meta.versionId, absent: none */
     base_arena_t *_arena;
@@ -53,7 +55,10 @@ typedef struct {
     base_span_t *_about; /* targets of the Provenance that was read */
     size_t _about_n;
     size_t _about_at;
-    base_span_t _about_id;       /* of the one being read */
+    base_span_t _about_id; /* of the one being read */
+    struct smart_lookup_binary_s *_binary;
+    base_span_t _context[2]; /* of the Binary that is written: by header, by body; absent: none */
+    bool _context_odd;       /* one of them cannot be read */
     base_reason_t _about_failed; /* one that could not be read, while others may cover (D6) */
     unsigned _stage;
     smart_step_t _step;
@@ -66,6 +71,12 @@ typedef struct {
 void smart_lookup_start(smart_lookup_t *lookup, base_arena_t *arena, const smart_grants_t *grants,
                         const smart_policy_t *policy, const fhir_request_t *request,
                         unsigned lookups, size_t keep_max);
+
+/*
+ * With SMART_LOOKUP_CONTEXT, right after start: X-Security-Context as it came, and the body where it is FHIR's JSON, read strictly by somebody else; both may be
+ * absent.
+ */
+void smart_lookup_context(smart_lookup_t *lookup, base_span_t header, base_span_t body);
 
 /* SMART_WANT_READ, SMART_SEND or SMART_REFUSE; the latter two are final. */
 smart_step_t smart_lookup_next(smart_lookup_t *lookup);

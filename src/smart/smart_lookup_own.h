@@ -10,10 +10,13 @@
 #define SMART_LOOKUP_HASHES ((size_t) 2048)
 
 enum {
-    SMART_LOOKUP_NEXT,    /* the next want is to be looked at */
-    SMART_LOOKUP_READ,    /* the instance came */
-    SMART_LOOKUP_DELETED, /* the newest versions of a deleted one came (D11) */
-    SMART_LOOKUP_ABOUT,   /* a target of a Provenance came */
+    SMART_LOOKUP_NEXT,     /* the next want is to be looked at */
+    SMART_LOOKUP_READ,     /* the instance came */
+    SMART_LOOKUP_DELETED,  /* the newest versions of a deleted one came (D11) */
+    SMART_LOOKUP_ABOUT,    /* a target of a Provenance came */
+    SMART_LOOKUP_REFERRED, /* documents that refer to a Binary came (B11) */
+    SMART_LOOKUP_RAW,      /* the Binary itself came */
+    SMART_LOOKUP_OWNER,    /* what its security context names came */
     SMART_LOOKUP_DONE
 };
 
@@ -42,5 +45,10 @@ base_reason_t smart_lookup_plan(smart_lookup_t *lookup, unsigned lookups);
 
 smart_step_t smart_lookup_about(smart_lookup_t *lookup);
 smart_step_t smart_lookup_about_read(smart_lookup_t *lookup);
+
+/* smart_lookup_binary: a Binary by what refers to it, and by its security context (B11) */
+
+smart_step_t smart_lookup_binary(smart_lookup_t *lookup);
+smart_step_t smart_lookup_binary_read(smart_lookup_t *lookup);
 
 #endif

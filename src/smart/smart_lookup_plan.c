@@ -154,6 +154,7 @@ base_reason_t smart_lookup_plan(smart_lookup_t *lookup, unsigned lookups)
 {
     static const unsigned instance[] = {SMART_LOOKUP_CURRENT, SMART_LOOKUP_INSTANCE,
                                         SMART_LOOKUP_PROVENANCE};
+    static const unsigned raw[] = {SMART_LOOKUP_BINARY, SMART_LOOKUP_CONTEXT};
     const fhir_request_t *request = lookup->_request;
     base_reason_t reason = BASE_OK;
     size_t i;
@@ -169,6 +170,11 @@ base_reason_t smart_lookup_plan(smart_lookup_t *lookup, unsigned lookups)
     for (i = 0; i < sizeof(instance) / sizeof(instance[0]); i++) {
         if ((lookups & instance[i]) != 0 &&
             !add_granted(lookup, instance[i], request->type, request->id, false)) {
+            return BASE_PREREAD_TOO_MANY;
+        }
+    }
+    for (i = 0; i < sizeof(raw) / sizeof(raw[0]); i++) {
+        if ((lookups & raw[i]) != 0 && add(lookup, raw[i], request->type, request->id) == NULL) {
             return BASE_PREREAD_TOO_MANY;
         }
     }

@@ -4,16 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LATER(name, values, preset, text)                                                          \
-    {                                                                                              \
-        {name, values, preset, text, false}, NONE, 0, NULL, NULL                                   \
-    }
 #define CHOICE(name, values, preset, text, member, no, yes)                                        \
     {                                                                                              \
-        {name, values, preset, text, true}, TWO, offsetof(smart_policy_t, member), no, yes         \
+        {name, values, preset, text}, TWO, offsetof(smart_policy_t, member), no, yes               \
     }
 
-typedef enum { NONE, TWO, VERSION, TYPES, NAMES, SCOPES, PATHS, OPERATION, PARAMETER } kind_t;
+typedef enum { TWO, VERSION, BINARY, TYPES, NAMES, SCOPES, PATHS, OPERATION, PARAMETER } kind_t;
 
 /* An entry and how it is applied: TWO sets a bool by the value's name. */
 typedef struct {
@@ -26,28 +22,28 @@ typedef struct {
 
 /* clang-format off */
 static const row_t rows[] = {
-    {{"fhir_version", "r4 | r4b | r5", "r4", "the version served; a request for another gets 406 or 415 (B14)", true}, VERSION, 0, NULL, NULL},
+    {{"fhir_version", "r4 | r4b | r5", "r4", "the version served; a request for another gets 406 or 415 (B14)"}, VERSION, 0, NULL, NULL},
     CHOICE("membership", "formal | strict", "formal", "which elements make a resource a patient's, on reads (D4)", membership_strict, "formal", "strict"),
     CHOICE("user_patient", "confine | pass", "confine", "user/ scopes of a patient who logs in (D13)", user_patient_pass, "confine", "pass"),
     CHOICE("user_unknown", "deny | pass", "deny", "user/ scopes in a token that does not say who the user is (D13)", user_unknown_pass, "deny", "pass"),
     CHOICE("user_context", "pass | confine", "pass", "whether a launch patient also confines user/ scopes (L22)", user_context_confine, "pass", "confine"),
     CHOICE("group", "deny | allow", "deny", "Group, which lists other patients, under patient/ (D5)", group_allow, "deny", "allow"),
     CHOICE("linked_patients", "deny | allow", "deny", "reading Patients that link to the one in context (D3)", linked_patients_allow, "deny", "allow"),
-    {{"shared_types", "[+-]<Type> ...", "D8's", "readable and searchable by type scope alone under patient/ (D8)", true}, TYPES, 0, NULL, NULL},
+    {{"shared_types", "[+-]<Type> ...", "D8's", "readable and searchable by type scope alone under patient/ (D8)"}, TYPES, 0, NULL, NULL},
     CHOICE("hide_existence", "on | off", "on", "a foreign instance is answered as a missing one (D9)", hide_existence, "off", "on"),
     CHOICE("history", "both | own", "both", "a version is judged by its own body and the current one, or its own alone (D11)", history_own, "both", "own"),
-    LATER("binary", "referenced | deny | scope", "referenced", "what makes a Binary readable (B11)"),
+    {{"binary", "referenced | deny | scope", "referenced", "what makes a Binary readable (B11)"}, BINARY, 0, NULL, NULL},
     CHOICE("include", "filter | refuse", "filter", "includes of types that are not granted: taken out of the search, or the search is refused (C2)", include_refuse, "filter", "refuse"),
     CHOICE("batch", "split | refuse", "split", "a batch with refused entries: the rest goes and they are answered 403, or all of it is refused (B5)", batch_refuse, "split", "refuse"),
     CHOICE("suppressed_outcome", "on | off", "off", "one outcome entry says that matches were taken out of a searchset (I4)", suppressed_outcome, "off", "on"),
     CHOICE("update_create", "on | off", "on", "update of a missing id creates it (B2 row 3)", update_create_off, "on", "off"),
     CHOICE("unversioned", "refuse | allow", "refuse", "a checked write when the stored resource has no version (L13)", unversioned_allow, "refuse", "allow"),
     CHOICE("export_group_scope", "require | ignore", "require", "whether the export of a Group asks for system/Group.r besides what is exported (B8)", export_group_ignore, "require", "ignore"),
-    {{"operation", "<name> [system|type|instance] [<Type>...] [get|post] <Type>.<letters> ... | deny", "none", "the scopes that an operation needs, each without a condition, T being the type of the request; may be repeated (B6)", true}, OPERATION, 0, NULL, NULL},
-    {{"search_parameter", "<Type> <name> <kind> <path>", "none", "a search parameter that the server has beyond the standard and US Core: usable in searches and as a constraint; may be repeated (C1)", true}, PARAMETER, 0, NULL, NULL},
-    {{"page_parameter", "<name> ...", "built-in list", "more parameters of the server's page links; a request with one is a page, judged by what comes back (C1, L20)", true}, NAMES, 0, NULL, NULL},
-    {{"ceiling", "<scope> ...", "none", "every token is cut down to these: what a scope grants beyond all of them is not granted", true}, SCOPES, 0, NULL, NULL},
-    {{"public", "<path> ...", "metadata, .well-known/smart-configuration", "more paths below the base, each as it is written, that GET and HEAD answer without a token and without a check", true}, PATHS, 0, NULL, NULL},
+    {{"operation", "<name> [system|type|instance] [<Type>...] [get|post] <Type>.<letters> ... | deny", "none", "the scopes that an operation needs, each without a condition, T being the type of the request; may be repeated (B6)"}, OPERATION, 0, NULL, NULL},
+    {{"search_parameter", "<Type> <name> <kind> <path>", "none", "a search parameter that the server has beyond the standard and US Core: usable in searches and as a constraint; may be repeated (C1)"}, PARAMETER, 0, NULL, NULL},
+    {{"page_parameter", "<name> ...", "built-in list", "more parameters of the server's page links; a request with one is a page, judged by what comes back (C1, L20)"}, NAMES, 0, NULL, NULL},
+    {{"ceiling", "<scope> ...", "none", "every token is cut down to these: what a scope grants beyond all of them is not granted"}, SCOPES, 0, NULL, NULL},
+    {{"public", "<path> ...", "metadata, .well-known/smart-configuration", "more paths below the base, each as it is written, that GET and HEAD answer without a token and without a check"}, PATHS, 0, NULL, NULL},
 };
 /* clang-format on */
 
@@ -118,6 +114,7 @@ static void derive_types(smart_policy_t *policy)
     unsigned at;
     size_t i;
 
+    policy->raw = fhir_type_find(policy->definitions, BASE_SPAN("Binary"));
     policy->shared_unnamed = policy->shared;
     if (type != NULL) {
         set_remove(&policy->shared_unnamed, type);
@@ -153,6 +150,25 @@ static bool set_choice(smart_policy_t *policy, const row_t *row, base_span_t val
     }
     *at = base_span_is(value, row->yes);
     return true;
+}
+
+static bool set_binary(smart_policy_t *policy, base_span_t value, char *error, size_t size)
+{
+    static const char *const names[] = {[SMART_BINARY_REFERENCED] = "referenced",
+                                        [SMART_BINARY_DENY] = "deny",
+                                        [SMART_BINARY_SCOPE] = "scope"};
+    unsigned i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (base_span_is(value, names[i])) {
+            policy->binary = (smart_binary_t) i;
+            return true;
+        }
+    }
+    return fail(error, size,
+                "invalid value \"%.*s\" of \"binary\", it must be \"referenced\", \"deny\" or "
+                "\"scope\"",
+                length(value), (const char *) value.p);
 }
 
 static bool set_version(smart_policy_t *policy, base_span_t value, char *error, size_t size)
@@ -378,9 +394,6 @@ bool smart_policy_set(smart_policy_t *policy, const base_span_t *argv, size_t ar
                                 (const char *) argv[0].p);
     }
     bit = (uint64_t) 1 << (row - rows);
-    if (!row->entry.supported) {
-        return fail(error, size, "\"%s\" is not supported yet", row->entry.name);
-    }
     if ((policy->_seen & bit) != 0 && row->kind != OPERATION && row->kind != PARAMETER) {
         return fail(error, size, "\"%s\" is duplicate", row->entry.name);
     }
@@ -392,8 +405,14 @@ bool smart_policy_set(smart_policy_t *policy, const base_span_t *argv, size_t ar
     if (setter_of(row->kind) != NULL) {
         return setter_of(row->kind)(policy, argv + 1, argc - 1, arena, error, size);
     }
-    return row->kind == VERSION ? set_version(policy, argv[1], error, size)
-                                : set_choice(policy, row, argv[1], error, size);
+    switch (row->kind) {
+    case VERSION:
+        return set_version(policy, argv[1], error, size);
+    case BINARY:
+        return set_binary(policy, argv[1], error, size);
+    default:
+        return set_choice(policy, row, argv[1], error, size);
+    }
 }
 
 /* Never by type scope alone: patients' own data, credentials (D5), and raw content, which has rules of its own (B11). */

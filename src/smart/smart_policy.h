@@ -44,6 +44,7 @@ typedef struct {
     /* made by smart_policy_finish */
     fhir_type_set_t shared;         /* by type scope alone under patient/ (D8) */
     fhir_type_set_t shared_unnamed; /* of them, those that '*' shares as well (D5) */
+    const fhir_type_t *raw;         /* Binary, which has rules of its own (B11) */
     fhir_type_set_t members;        /* judged by the compartment under patient/ */
     fhir_type_set_t reached
         [SMART_LETTERS]; /* of them, those that a patient's grant reaches with the letter (D5, D6, D10) */
@@ -61,14 +62,13 @@ typedef struct {
     const char *values; /* the choices as CONFIG writes them */
     const char *preset; /* the default */
     const char *text;   /* what it decides, with its rule */
-    bool supported;     /* false: its behaviour does not exist yet, so it is refused by name */
 } smart_policy_entry_t;
 
 /* CONFIG's defaults, finished. */
 void smart_policy_default(smart_policy_t *policy);
 
 /*
- * Applies one entry: argv[0] is its name, the rest its values. False for an unknown name, an unsupported entry, a wrong value, a
+ * Applies one entry: argv[0] is its name, the rest its values. False for an unknown name, a wrong value, a
  * repeat, no memory: `error` (of `size` bytes, NUL terminated) then says what is wrong and what to write instead. Entries may come in any
  * order; smart_policy_finish checks what depends on others. What must last is copied to the arena, which lives as long as the policy.
  */

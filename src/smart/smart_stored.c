@@ -78,6 +78,9 @@ bool smart_stored_head(smart_stored_t *stored, const smart_read_head_t *head)
     if (stored->state != SMART_STORED_READING) {
         return false;
     }
+    if (head->base.n > 0 && !base_span_eq(stored->base, head->base)) {
+        stored->base = base_arena_copy(stored->_arena, head->base);
+    }
     if (head->status == 404 || head->status == 410) {
         stored->state = head->status == 404 ? SMART_STORED_MISSING : SMART_STORED_GONE;
         return false;

@@ -22,6 +22,8 @@ typedef struct {
     base_span_t content_type;
     base_span_t etag; /* absent: none */
     bool content_encoded;
+    base_span_t
+        base; /* what was asked, as the FHIR server knows it: scheme, host and path prefix (L0); absent: not known */
 } smart_read_head_t;
 
 /* Members that begin with an underscore are its own. */
@@ -34,7 +36,8 @@ typedef struct smart_stored_s {
     base_span_t body; /* FOUND and kept: all of it */
     bool
         abridged; /* `body` is without its long strings, which nothing is compared with (fhir_sketch): it was larger than is kept */
-    bool too_large; /* even so: `body` is absent */
+    bool too_large;   /* even so: `body` is absent */
+    base_span_t base; /* what reads were sent to so far; absent: not known */
     base_arena_t *_arena;
     const fhir_definitions_t *_definitions;
     fhir_lens_lookup_pt _lookup;

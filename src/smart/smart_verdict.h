@@ -42,6 +42,8 @@ typedef struct {
     32u /* the Provenance, then its targets, until one is covered (D6) */
 #define SMART_LOOKUP_BINARY                                                                        \
     64u /* documents that refer to the Binary, and its security context (B11) */
+#define SMART_LOOKUP_CONTEXT                                                                       \
+    128u /* security contexts of the Binary that is written, and of the one stored (B11) */
 
 struct smart_grants_s;
 struct smart_link_s;
