@@ -24,6 +24,28 @@ static bool write_diagnostics(base_reason_t reason, const smart_missing_t *missi
     return smart_explain_entry(missing, w);
 }
 
+/* Which entry of the client's Bundle (R4 operationoutcome.html, issue.expression). */
+static void write_expression(const smart_missing_t *missing, base_writer_t *w)
+{
+    unsigned char memory[64];
+    base_writer_t entry;
+    base_span_t text;
+
+    if (missing == NULL || missing->entry == 0) {
+        return;
+    }
+    base_writer_init(&entry, memory, sizeof(memory));
+    base_writer_text(&entry, "Bundle.entry[");
+    base_writer_uint(&entry, missing->entry - 1);
+    base_writer_text(&entry, "]");
+    if (base_writer_done(&entry, &text)) {
+        base_writer_member(w, "expression");
+        base_writer_array(w);
+        base_writer_string(w, text);
+        base_writer_array_end(w);
+    }
+}
+
 void smart_answer_outcome(base_reason_t reason, const smart_missing_t *missing, base_writer_t *w)
 {
     const base_reason_info_t *info = base_reason_info(reason);
@@ -51,6 +73,7 @@ void smart_answer_outcome(base_reason_t reason, const smart_missing_t *missing, 
         base_writer_member(w, "diagnostics");
         base_writer_string(w, text);
     }
+    write_expression(missing, w);
     base_writer_object_end(w);
     base_writer_array_end(w);
     base_writer_object_end(w);

@@ -12,7 +12,7 @@
 /* Enough for both of them. */
 #define SMART_ANSWER_MAX 1024
 
-/* An OperationOutcome as JSON. `missing` (may be NULL) adds which scope would have helped. */
+/* An OperationOutcome as JSON. `missing` (may be NULL) adds which scope would have helped, and which entry of a Bundle it was. */
 void smart_answer_outcome(base_reason_t reason, const smart_missing_t *missing, base_writer_t *w);
 
 /*

@@ -109,6 +109,7 @@ static bool is_transaction(const smart_batch_t *batch)
 static smart_step_t refuse(smart_batch_t *batch, const smart_batch_refusal_t *why)
 {
     batch->refusal = *why;
+    batch->refusal.missing.entry = batch->judging || batch->looking ? batch->at + 1 : 0;
     return batch->step = SMART_REFUSE;
 }
 
@@ -124,14 +125,15 @@ static bool leave_out(smart_batch_t *batch, const smart_batch_refusal_t *why)
 {
     smart_entry_check_t *entry = &batch->entry[batch->at];
 
-    batch->judging = batch->looking = false;
     if (batch->first.reason == BASE_OK) {
         batch->first = *why;
     }
     if (is_transaction(batch) || batch->policy->batch_refuse || why->reason == BASE_NO_MEMORY) {
+        batch->judging = true;
         (void) refuse(batch, why);
         return false;
     }
+    batch->judging = batch->looking = false;
     memset(entry, 0, sizeof(*entry));
     entry->refused = why->reason;
     entry->missing = why->missing;

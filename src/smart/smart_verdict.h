@@ -29,6 +29,7 @@ typedef struct {
     base_span_t
         operation; /* the client's word for it, letters, digits and "-_." alone; points into the request (B6) */
     const char *level; /* of the operation: "system", "type", "instance" */
+    size_t entry; /* of the Bundle that is refused for it as a whole, counted from 1; 0: none */
 } smart_missing_t;
 
 /* What a read or search must look at first, bits (smart_lookup). */
