@@ -66,7 +66,7 @@ static bool criteria_judged(smart_decision_t *d)
     return smart_decision_parameters(d, SMART_ASK_CRITERIA, &cover, &parameters);
 }
 
-/* A Subscription exports what will be written in future; its criteria are not judged yet (B13). */
+/* B13: a Subscription exports what will be written in future. What it selects is in its body, and a patch would have to be applied to know it. */
 static bool exports_future(const smart_decision_t *d)
 {
     return fhir_type_is(d->request->type, "Subscription") && kind_of(d)->has_body;
@@ -135,7 +135,7 @@ void smart_decide_write(smart_decision_t *d)
         }
         return;
     }
-    if (exports_future(d)) {
+    if (exports_future(d) && kind->is_patch) {
         refuse(d, BASE_INTERACTION_REFUSED, "B13");
         return;
     }
@@ -147,7 +147,7 @@ void smart_decide_write(smart_decision_t *d)
         return;
     }
     check_answer(d, false);
-    if (kind->has_body && !smart_grants_all(d->grants, letter | SMART_S)) {
+    if (kind->has_body && (exports_future(d) || !smart_grants_all(d->grants, letter | SMART_S))) {
         d->verdict->obligations |= SMART_BODY;
     }
     d->verdict->reason = BASE_OK;

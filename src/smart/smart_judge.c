@@ -5,6 +5,7 @@
 #include "smart/smart_decide.h"
 #include "smart/smart_media.h"
 #include "smart/smart_parameters.h"
+#include "smart/smart_subscription.h"
 
 #include <string.h>
 
@@ -182,6 +183,14 @@ static void judge_body(smart_judge_t *judge)
     }
     if (reason != BASE_OK) {
         refuse(judge, reason, reason == BASE_CONDITIONAL_REFERENCE ? "B5" : "B2");
+        return;
+    }
+    if (smart_judge_is_write(judge) && fhir_type_is(judge->_request.type, "Subscription")) {
+        reason = smart_subscription_judge(judge->_grants, judge->_policy, judge->_body,
+                                          judge->_arena, &judge->_verdict.missing);
+    }
+    if (reason != BASE_OK) {
+        refuse(judge, reason, "B13");
     }
 }
 
