@@ -2,7 +2,7 @@
 # t/unit/smart_decide_test.c), and cases that only nginx can show (t/cases/nginx.jsonl).
 #
 # Those of nginx.jsonl have, besides: "location", directives of the location; "context", headers as the FHIR server receives them, null for none
-# (%TOKEN% in them is the token); "location" of an answer, and "kept": headers as the client receives them.
+# (%TOKEN% in them is the token); "silent": what no line of ours in the error log may hold; "location" of an answer, and "kept": headers as the client receives them.
 #
 # All cases are played but those that no server could be asked (see left_out). SMART_CASE=text plays those whose name or request holds the text, and shows what was received.
 
@@ -262,7 +262,12 @@ sub play {
     $up->clear;
     spew($now->filename, $n);
     spew($seen->filename, '');
+    $nginx->mark;
     my $answer = ask($case, $token);
+    my @logged = grep { /smart/ } split /\n/, $case->{silent} ? $nginx->log_since_mark : '';
+    for my $word (@{ $case->{silent} || [] }) {
+        push @wrong, map { "$word is logged: $_" } grep { index($_, $word) >= 0 } @logged;
+    }
     my @got = grep { !is_by_its_own_base($_) } $up->requests;
     my $sent = $step eq 'send' ? pop @got : undef;
     push @wrong, differs('received', 'nothing', 'the request') if $step eq 'send' && !$sent;
