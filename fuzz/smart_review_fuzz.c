@@ -302,7 +302,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     verdict = verdict_of(arena, data[0] % KINDS);
     whole = review(first, &verdict, body, body.n, out[0], &n);
     parts = review(second, &verdict, body, ((size_t) data[1] << 8 | data[2]) % body.n, out[1], &m);
-    CHECK(whole == parts);
+    /* where a string that is broken stands in a wrong place, which of the two is seen first depends on the cut */
+    CHECK((whole == BASE_OK) == (parts == BASE_OK));
     CHECK(whole != BASE_OK || (n == m && memcmp(out[0], out[1], n) == 0));
     if (whole == BASE_OK && n > 0) {
         check_released(base_span_make(out[0], n));
