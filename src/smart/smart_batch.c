@@ -70,7 +70,8 @@ static base_reason_t read_bundle(smart_batch_t *batch, const fhir_definitions_t 
     reason = fhir_batch_read(batch->body, batch->limits.bundle_max, definitions, no_lens, NULL,
                              batch->arena, hashes, HASHES_MAX, &batch->batch);
     if (reason != BASE_OK) {
-        return reason;
+        /* as a rule it is the arena that is full: of entries, and of what they refer to */
+        return reason == BASE_NO_MEMORY ? BASE_BODY_TOO_LARGE : reason;
     }
     return batch->batch.kind == FHIR_BATCH_OTHER ? BASE_INTERACTION_REFUSED : BASE_OK;
 }

@@ -142,6 +142,19 @@ static bool is_of_instance(const smart_review_level_t *inner)
     return false;
 }
 
+/* L13: the precondition was ours alone, so somebody else was faster. */
+static bool is_lost_race(const smart_review_level_t *inner, unsigned status)
+{
+    size_t i;
+
+    for (i = 0; status == 412 && i < inner->check_n; i++) {
+        if (inner->check[i]->pinned) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* BASE_OK: it stays, without its resource where *strip. Else it is answered by us (L10, L15). */
 static base_reason_t judge(smart_review_state_t *state, const fhir_item_place_t *item, bool *strip)
 {
@@ -153,6 +166,9 @@ static base_reason_t judge(smart_review_state_t *state, const fhir_item_place_t 
     *strip = false;
     if (item->wrong) {
         return BASE_ANSWER_UNEXPECTED;
+    }
+    if (is_lost_race(inner, status)) {
+        return BASE_CONFLICT;
     }
     if (status >= 400 && status < 600) {
         *strip = is_resource_foreign(item);
@@ -190,7 +206,7 @@ void smart_review_batch_item_end(smart_review_state_t *state)
         return;
     }
     reason = judge(state, item, &strip);
-    if (reason != BASE_OK && !(entry->write && !item->wrong)) {
+    if (reason != BASE_OK && (!entry->write || item->wrong || reason == BASE_CONFLICT)) {
         base_cut_insert(&state->cut, item->from, own_entry(state, reason, NULL));
         base_cut_drop(&state->cut, item->from, item->to);
         state->level[0].removed++;

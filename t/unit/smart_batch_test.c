@@ -352,6 +352,34 @@ static void test_memory(void)
     stage_close(&s);
 }
 
+/* L26: more references than there is room for are the client's fault, not ours. */
+static void test_references(void)
+{
+    static const char reference[] = "{\"reference\":\"Observation/1\"}";
+    size_t n = 300, links = 300, size = n * (links * sizeof(reference) + 256) + 256, at, i, l;
+    char *body = malloc(size);
+    stage_t s;
+
+    at = (size_t) snprintf(body, size,
+                           "{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[");
+    for (i = 0; i < n; i++) {
+        at += (size_t) snprintf(body + at, size - at,
+                                "%s{\"request\":{\"method\":\"POST\",\"url\":\"Observation\"},"
+                                "\"resource\":{\"resourceType\":\"Observation\",\"hasMember\":[",
+                                i > 0 ? "," : "");
+        for (l = 0; l < links; l++) {
+            at += (size_t) snprintf(body + at, size - at, "%s%s", l > 0 ? "," : "", reference);
+        }
+        at += (size_t) snprintf(body + at, size - at, "]}}");
+    }
+    (void) snprintf(body + at, size - at, "]}");
+    open_stage(&s, "system/*.cruds");
+    (void) post(&s, body);
+    is_str(stage_reason(&s), "body_too_large", "%zu references", n * links);
+    stage_close(&s);
+    free(body);
+}
+
 static void test_minimal(void)
 {
     stage_t s;
@@ -378,6 +406,7 @@ int main(void)
     test_policy();
     test_bounds();
     test_memory();
+    test_references();
     test_minimal();
     UNIT_END();
 }

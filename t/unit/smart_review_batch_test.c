@@ -495,6 +495,22 @@ static void memory(void)
     base_arena_free(arena);
 }
 
+/* L13: a 412 to a precondition of ours is a lost race, to the client's own it is what was asked for. */
+static void races(void)
+{
+    begin("patient/Observation.cruds", 1, false);
+    entry[0].write = true;
+    entry[0].check.kind = SMART_CHECK_WRITTEN;
+    entry[0].check.grants = smart_judge_grants(&stage.judge);
+    gives(BATCH(STATUS("412 Precondition Failed")), BATCH(STATUS("412 Precondition Failed")),
+          "the client's precondition");
+    entry[0].check.pinned = true;
+    gives(BATCH(STATUS("412 Precondition Failed")),
+          BATCH(TEXT("409", "conflict", "The stored resource changed meanwhile; try again.")),
+          "a precondition of ours");
+    gives(BATCH(STATUS("409 Conflict")), BATCH(STATUS("409 Conflict")), "another conflict");
+}
+
 int main(void)
 {
     UNIT_BEGIN();
@@ -507,6 +523,7 @@ int main(void)
     not_modified();
     links();
     memory();
+    races();
     stage_close(&stage);
     UNIT_END();
 }
