@@ -9,15 +9,13 @@
 #include "smart/smart_lookup_own.h"
 
 #include "fhir/fhir_bundle.h"
-#include "fhir/fhir_reference.h"
-#include "fhir/fhir_walk.h"
 #include "smart/smart_media.h"
 #include "smart/smart_narrowing.h"
+#include "smart/smart_security.h"
 
 #include <string.h>
 
 #define SKETCH_MAX ((size_t) 65536)
-#define RAW_MAX    ((size_t) 16384) /* of a Binary, without its data */
 
 /* What is under way. */
 typedef struct smart_lookup_binary_s {
@@ -260,7 +258,7 @@ static smart_step_t referred(smart_lookup_t *lookup)
     }
     if (found) {
         return ask(lookup, SMART_LOOKUP_RAW, lookup->_request->path, base_span_make(NULL, 0),
-                   lookup->_policy->raw, RAW_MAX);
+                   lookup->_policy->raw, SMART_SECURITY_RAW_MAX);
     }
     if (has_other_base(lookup)) {
         lookup->_binary->again = true;
@@ -271,92 +269,14 @@ static smart_step_t referred(smart_lookup_t *lookup)
 
 /* Security contexts. */
 
-typedef struct {
-    base_span_t reference;
-    bool said; /* there is a context */
-} context_t;
-
-static bool read_reference(void *ctx, fhir_walk_t *walk, base_json_event_t event)
-{
-    fhir_range_t range;
-
-    return fhir_walk_string(walk, event, &((context_t *) ctx)->reference, &range);
-}
-
-static bool read_context(void *ctx, fhir_walk_t *walk, base_json_event_t event)
-{
-    static const fhir_walk_member_t members[] = {{"reference", read_reference}};
-
-    ((context_t *) ctx)->said = true;
-    return fhir_walk_object(walk, event, members, 1, ctx, NULL);
-}
-
-/* False: it cannot be read. *context absent: it has none. */
-static bool context_of(const smart_lookup_t *lookup, base_span_t body, base_span_t *context)
-{
-    static const fhir_walk_member_t members[] = {{"securityContext", read_context}};
-    uint64_t *hashes = base_arena_table(lookup->_arena, SMART_LOOKUP_HASHES, sizeof(*hashes));
-    context_t found = {{NULL, 0}, false};
-    base_json_event_t event;
-    fhir_walk_t walk;
-
-    if (hashes == NULL) {
-        return false;
-    }
-    fhir_walk_start(&walk, body, BASE_BODY_TYPE, lookup->_arena, hashes, SMART_LOOKUP_HASHES);
-    if (!fhir_walk_pull(&walk, &event) ||
-        !fhir_walk_object(&walk, event, members, 1, &found, NULL) || !fhir_walk_end(&walk) ||
-        (found.said && found.reference.n == 0)) {
-        return false;
-    }
-    *context = found.reference;
-    return true;
-}
-
 void smart_lookup_context(smart_lookup_t *lookup, base_span_t header, base_span_t body)
 {
     lookup->_context[0] = header;
     if (body.n > 0 && lookup->_want_n > 0 && is_write(lookup) &&
         smart_media_is_fhir(lookup->_request->message.content_type)) {
-        lookup->_context_odd = !context_of(lookup, body, &lookup->_context[1]);
+        lookup->_context_odd =
+            smart_security_read(body, lookup->_arena, &lookup->_context[1]) != BASE_OK;
     }
-}
-
-typedef enum { UNCOVERED, COVERED, TO_READ } fate_t;
-
-/* The rules of the resource that it names apply: r on it; the own Patient by the reference alone. */
-static fate_t judge_context(smart_lookup_t *lookup, base_span_t text)
-{
-    const smart_base_t *base = smart_grants_base(lookup->_grants);
-    binary_t *binary = lookup->_binary;
-    const fhir_type_t *type;
-    fhir_reference_t reference;
-
-    fhir_reference_parse(text, &reference);
-    type = fhir_type_find(lookup->_policy->definitions, reference.type);
-    if (type == NULL || type == lookup->_policy->raw ||
-        (!fhir_reference_is_own(&reference, base->urls, base->urls_n) &&
-         !fhir_reference_is_own(&reference, &lookup->_stored.base,
-                                lookup->_stored.base.n > 0 ? 1 : 0))) {
-        return UNCOVERED;
-    }
-    binary->owner = smart_grants_cover(lookup->_grants, SMART_R, type);
-    /* what it points into is gone with the next read */
-    binary->owner_id = base_arena_copy(lookup->_arena, reference.id);
-    if (binary->owner_id.p == NULL) {
-        return UNCOVERED;
-    }
-    if (smart_cover_is_true(&binary->owner) ||
-        (fhir_type_is(type, "Patient") && smart_cover_has_patient(&binary->owner, reference.id) &&
-         !smart_cover_is_constrained(&binary->owner))) {
-        return COVERED;
-    }
-    if (fhir_type_is(type, "Patient") && !binary->owner.linked &&
-        smart_cover_is_confined(&binary->owner) &&
-        !smart_cover_has_patient(&binary->owner, reference.id)) {
-        return UNCOVERED;
-    }
-    return smart_cover_is_empty(&binary->owner) ? UNCOVERED : TO_READ;
 }
 
 static smart_step_t uncovered(smart_lookup_t *lookup)
@@ -371,7 +291,7 @@ static smart_step_t ask_stored(smart_lookup_t *lookup)
 {
     lookup->_binary->stored = true;
     return ask(lookup, SMART_LOOKUP_RAW, lookup->_request->path, base_span_make(NULL, 0),
-               lookup->_policy->raw, RAW_MAX);
+               lookup->_policy->raw, SMART_SECURITY_RAW_MAX);
 }
 
 /* A context is covered. */
@@ -385,10 +305,12 @@ static smart_step_t go_on(smart_lookup_t *lookup)
 
 static smart_step_t take_context(smart_lookup_t *lookup, base_span_t text)
 {
-    switch (judge_context(lookup, text)) {
-    case COVERED:
+    switch (smart_security_judge(lookup->_grants, lookup->_policy, text, lookup->_stored.base,
+                                 lookup->_arena, &lookup->_binary->owner,
+                                 &lookup->_binary->owner_id)) {
+    case SMART_TARGET_COVERED:
         return go_on(lookup);
-    case TO_READ:
+    case SMART_TARGET_TO_READ:
         return smart_lookup_ask(lookup, SMART_LOOKUP_OWNER, lookup->_binary->owner.type,
                                 lookup->_binary->owner_id, false, &lookup->_binary->owner, 1,
                                 false);
@@ -454,7 +376,7 @@ static smart_step_t raw(smart_lookup_t *lookup)
         lookup->_stored.too_large) {
         return fail(lookup, BASE_PREREAD_FAILED);
     }
-    if (!context_of(lookup, lookup->_stored.body, &context)) {
+    if (smart_security_read(lookup->_stored.body, lookup->_arena, &context) != BASE_OK) {
         return uncovered(lookup);
     }
     if (is_write(lookup)) {

@@ -2,7 +2,6 @@
 
 #include "fhir/fhir_links.h"
 #include "fhir/fhir_patch.h"
-#include "fhir/fhir_url.h"
 #include "smart/smart_body.h"
 #include "smart/smart_media.h"
 #include "smart/smart_write_own.h"
@@ -57,6 +56,11 @@ smart_step_t smart_write_refuse(smart_write_t *write, base_reason_t reason, cons
 }
 
 smart_step_t smart_write_send(smart_write_t *write)
+{
+    return write->_raw != NULL ? smart_write_raws(write) : smart_write_sent(write);
+}
+
+smart_step_t smart_write_sent(smart_write_t *write)
 {
     write->_stage = SMART_WRITE_DONE;
     write->_step = SMART_SEND;
@@ -144,9 +148,8 @@ static base_reason_t links_of(const smart_write_t *write, base_span_t resource, 
                                                 SMART_WRITE_HASHES, links);
 }
 
-/* B11: no URL of a Binary but what was there before. On whatever base and however it is spelt, for the server may know itself by names that we do not. */
-static base_reason_t judge_binaries(const smart_write_t *write, base_span_t before,
-                                    base_span_t after)
+/* B11: URLs of Binaries that were not there before. */
+static base_reason_t judge_binaries(smart_write_t *write, base_span_t before, base_span_t after)
 {
     fhir_links_t old, new;
     base_reason_t reason;
@@ -160,9 +163,8 @@ static base_reason_t judge_binaries(const smart_write_t *write, base_span_t befo
         reason = links_of(write, after, &new);
     }
     for (i = 0; reason == BASE_OK && i < new.n; i++) {
-        if (fhir_url_may_name(new.rows[i].reference.text, "binary") &&
-            !has_link(&old, &new.rows[i])) {
-            reason = BASE_BODY_UNCOVERED;
+        if (!has_link(&old, &new.rows[i])) {
+            reason = smart_write_note_raw(write, &new.rows[i].reference);
         }
     }
     return reason;
@@ -474,6 +476,8 @@ smart_step_t smart_write_next(smart_write_t *write)
         [SMART_WRITE_SEARCHED] = smart_write_searched,
         [SMART_WRITE_READ] = read_instance,
         [SMART_WRITE_TARGET] = smart_write_target_read,
+        [SMART_WRITE_RAW] = smart_write_raw_read,
+        [SMART_WRITE_OWNER] = smart_write_raw_read,
     };
 
     if (write->_stage == SMART_WRITE_DONE || write->_kind == NULL) {

@@ -61,6 +61,7 @@ typedef struct {
     base_span_t *_target;
     size_t _target_n;
     size_t _target_at;
+    struct smart_write_raw_s *_raw; /* Binaries that a document newly refers to (B11); NULL: none */
     unsigned _stage;
     smart_step_t _step;
     bool _unfound; /* the criteria found nothing, and the body has an id */

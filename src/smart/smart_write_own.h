@@ -5,6 +5,7 @@
 #ifndef SMART_WRITE_OWN_H
 #define SMART_WRITE_OWN_H
 
+#include "fhir/fhir_reference.h"
 #include "smart/smart_write.h"
 
 #define SMART_WRITE_HASHES ((size_t) 2048)
@@ -14,11 +15,16 @@ enum {
     SMART_WRITE_SEARCHED, /* the answer to the criteria came */
     SMART_WRITE_READ,     /* the stored resource came */
     SMART_WRITE_TARGET,   /* a target of a Provenance came */
+    SMART_WRITE_RAW,      /* a Binary that a document refers to came */
+    SMART_WRITE_OWNER,    /* what its security context names came */
     SMART_WRITE_DONE
 };
 
 smart_step_t smart_write_refuse(smart_write_t *write, base_reason_t reason, const char *rule);
 smart_step_t smart_write_send(smart_write_t *write);
+
+/* The same when nothing is left to be looked at. */
+smart_step_t smart_write_sent(smart_write_t *write);
 
 /* A PUT, by id or by criteria. */
 bool smart_write_is_update(const smart_write_t *write);
@@ -54,5 +60,14 @@ bool smart_write_still_found(const smart_write_t *write);
 
 smart_step_t smart_write_targets(smart_write_t *write);
 smart_step_t smart_write_target_read(smart_write_t *write);
+
+/* smart_write_raw: what a document refers to (B11) */
+
+/* A document with a URL that it had not before: BASE_OK: nobody takes it for a Binary's, or it is one that is looked at before the document is sent. */
+base_reason_t smart_write_note_raw(smart_write_t *write, const fhir_reference_t *reference);
+
+/* What was noted is looked at; then the write is sent. */
+smart_step_t smart_write_raws(smart_write_t *write);
+smart_step_t smart_write_raw_read(smart_write_t *write);
 
 #endif
