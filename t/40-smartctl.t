@@ -83,7 +83,7 @@ my ($code, $out) = ctl('explain', @observation, 'GET', '/Observation?code=x');
 is $code, 0, 'allowed: exit code 0';
 like $out, qr{^allowed \(L5\): search-type Observation with NARROW RESPONSE$}m, 'the decision and its rule';
 like $out, qr{^sends\s+GET /Observation\?code=x&patient=p1$}m, 'what is appended';
-like $out, qr{^checks\s+each match is of type Observation that belongs to Patient/p1 \(strict}m, 'what is checked';
+like $out, qr{^checks\s+each match is of Observation that belongs to Patient/p1 \(strict}m, 'what is checked';
 ($code, $out) = ctl('explain', @observation, 'GET', '/Condition?code=x');
 is $code, 1, 'refused: exit code 1';
 like $out, qr{^refused scope_missing \(B1\): search-type Condition needs patient/Condition\.s$}m, 'the missing scope';
@@ -124,5 +124,62 @@ like($table, qr/^as said  refused  B1   scope_missing\s+GET \/Condition\/1  # ot
 ($exit, $table) = ctl('explain', '--cases', spew('wrong', '{"request":"GET /Condition/1","scope":"system/*.rs","reason":"scope_missing"}' . "\n"));
 is($exit, 1, 'one that is not');
 like($table, qr/^WRONG/, 'is shown');
+
+# every entry of a policy can be tried out: what it changes of what is said
+my @anna  = ('--scope', 'patient/*.cruds', '--patient', 'p1');
+my @json  = ('--content-type', 'application/fhir+json', '--body');
+my $batch = spew('batch', '{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Group/1"}},{"request":{"method":"GET","url":"Observation/1"}}]}');
+my $theirs = spew('theirs', '{"resourceType":"Observation","id":"1","subject":{"reference":"Patient/p2"}}');
+my %entry = (
+    fhir_version       => [ 'r5', '--scope', 'system/*.rs', 'GET', '/ActorDefinition/1' ],
+    membership         => [ 'strict', @anna, 'GET', '/Observation/1' ],
+    user_patient       => [ 'pass', '--scope', 'user/*.rs', '--fhir-user', 'Patient/p1', 'GET', '/Observation' ],
+    user_unknown       => [ 'pass', '--scope', 'user/*.rs', 'GET', '/Observation' ],
+    user_context       => [ 'confine', '--scope', 'user/*.rs', '--fhir-user', 'Practitioner/1', '--patient', 'p1', 'GET', '/Observation' ],
+    group              => [ 'allow', @anna, 'GET', '/Group/1' ],
+    linked_patients    => [ 'allow', @anna, 'GET', '/Patient/p2' ],
+    shared_types       => [ '-Organization', @anna, 'GET', '/Organization/1' ],
+    hide_existence     => [ 'off', @anna, 'GET', '/Observation/1' ],
+    history            => [ 'own', @anna, 'GET', '/Observation/1/_history/2' ],
+    binary             => [ 'deny', @anna, 'GET', '/Binary/1' ],
+    include            => [ 'refuse', '--scope', 'patient/Observation.rs', '--patient', 'p1', 'GET', '/Observation?_include=Observation:subject' ],
+    batch              => [ 'refuse', @anna, @json, $batch, 'POST', '/' ],
+    update_create      => [ 'off', @anna, @json, $theirs, 'PUT', '/Observation/1' ],
+    export_group_scope => [ 'ignore', '--scope', 'system/Patient.rs', '--client-id', 'c', 'GET', '/Group/g/$export' ],
+    operation          => [ '$score Patient type T.rs', '--scope', 'system/Patient.rs', 'GET', '/Patient/$score' ],
+    search_parameter   => [ 'Observation ward token "extension[]{url=http://example.org/ward}.valueCode|code"', '--scope', 'patient/Observation.s?ward=a', '--patient', 'p1', 'GET', '/Observation' ],
+    page_parameter     => [ 'cursor', '--scope', 'system/Observation.rs', 'GET', '/Observation?cursor=1' ],
+    ceiling            => [ 'patient/Observation.rs', @anna, 'GET', '/Condition' ],
+    public             => [ 'ValueSet', 'GET', '/ValueSet' ],
+);
+# of these nothing is known before an answer comes, or what is stored
+my %later = (suppressed_outcome => 'on', unversioned => 'allow');
+my @entries = slurp('src/smart/smart_policy.c') =~ /^    (?:CHOICE\(|\{\{)"(\w+)", "/mg;
+is("@{[ sort keys %entry, keys %later ]}", "@{[ sort @entries ]}", 'every entry of a policy is tried');
+for my $name (sort keys %entry) {
+    my ($value, @asked) = @{ $entry{$name} };
+    my ($before, $without) = ctl('explain', @asked);
+    my ($after, $with) = ctl('explain', '--policy', spew('entry', "$name $value;\n"), @asked);
+    isnt("$after $with", "$before $without", "$name $value: makes a difference");
+    ok($before < 2 && $after < 2, "... and is understood");
+}
+is((ctl('explain', '--policy', spew('entry', "$_ $later{$_};\n"), @anna, 'GET', '/Observation'))[0], 0, "$_ is understood") for sort keys %later;
+
+# what is said of each kind of answer
+for my $case (
+    [ qr/^checks\s+the answer is this Observation that belongs to Patient\/p1 .*; else 404$/m, @anna, 'GET', '/Observation/1' ],
+    [ qr/^checks\s+each match is of Observation .*; else it is taken out$/m, @anna, 'GET', '/Observation' ],
+    [ qr/^checks\s+each entry may be read or searched; else it is taken out$/m, @anna, 'GET', '/?_getpages=x' ],
+    [ qr/^checks\s+each resource may be read or searched; else/m, @anna, 'GET', '/Patient/p1/$everything' ],
+    [ qr/^checks\s+each entry of the answer by its request; else it is replaced$/m, @anna, @json, $batch, 'POST', '/' ],
+    [ qr/^checks\s+the job's status is behind a sealed link/m, '--scope', 'system/*.rs', '--client-id', 'c', 'GET', '/$export' ],
+    [ qr/^reads\s+GET \/Observation\/1, and goes by what is there$/m, @anna, 'DELETE', '/Observation/1' ],
+    [ qr/^reads\s+GET \/Observation\/1, and/m, @anna, 'GET', '/Observation/1/_history' ],
+    [ qr/^reads\s+GET \/DocumentReference\?patient=p1&location=/m, @anna, 'GET', '/Binary/1' ],
+    [ qr/^body\s+\{"resourceType":"Bundle"/m, @anna, @json, $batch, 'POST', '/' ],
+) {
+    my ($line, @asked) = @$case;
+    like((ctl('explain', @asked))[1], $line, "@asked[-2, -1]");
+}
 
 done_testing;

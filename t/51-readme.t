@@ -31,6 +31,19 @@ documented('directive', sub { my $n = shift; qr/^### $n\n- \*\*Syntax\*\*: `$n .
 my @documented = $readme =~ /^### (smart(?:_\w+)?)$/mg;
 is_deeply([sort @documented], [sort @directives], 'and none that does not exist');
 
+# Of a table of entries: what it says must be there.
+sub section {
+    my ($heading) = @_;
+    my ($text) = $readme =~ /^### $heading\n(.*?)^### /ms;
+
+    return sort map { /^(\w+)/ } ($text // '') =~ /^\| `([^`|]+)/mg;
+}
+my %entries = map { $_ => 1 } names('src/smart/smart_policy.c', qr/^    (?:CHOICE\(|\{\{)"(\w+)", "/m);
+is(join(' ', grep { !$entries{$_} } section('smart_policy')), '', 'no entry of smart_policy that does not exist');
+my %variables = map { $_ => 1 } variables();
+my %claimed = map { $_ => 1 } $readme =~ /`\$(smart_\w+)[`<]/g;
+is(join(' ', grep { my $name = $_; !$variables{$name} && !grep { /_$/ && index($name, $_) == 0 } keys %variables } sort keys %claimed), '', 'no variable that does not exist');
+
 documented('entry of smart_issuer', sub { qr/^\| `$_[0]/m }, names('src/http/ngx_http_smart_issuer_block.c', qr/NGX_HTTP_SMART_ENTRY\("(\w+)"/));
 documented('entry of smart_policy', sub { qr/^\| `$_[0]/m }, names('src/smart/smart_policy.c', qr/^    (?:CHOICE\(|\{\{)"(\w+)", "/m));
 documented('variable', sub { qr/`\$\Q$_[0]\E[`<]/ }, variables());

@@ -373,35 +373,71 @@ static void print_edits(const smart_edits_t *edits)
     (void) putchar('\n');
     if (edits->body_changed) {
         for (i = 0; i < edits->body_n; i++) {
-            print_span(i == 0 ? "form     " : "", edits->body[i]);
+            print_span(i == 0 ? "body     " : "", edits->body[i]);
         }
         (void) putchar('\n');
     }
     print_headers(edits);
 }
 
-static void print_check(const smart_check_t *check, const smart_policy_t *policy)
+/* What an answer is looked at for, and what becomes of what does not hold. */
+static const struct {
+    const char *what;
+    const char *otherwise; /* NULL: as an instance that is not there, or not the client's (D9) */
+} checked[] = {
+    [SMART_CHECK_NONE] = {"nothing", ""},
+    [SMART_CHECK_INSTANCE] = {"the answer is this", NULL},
+    [SMART_CHECK_SEARCHSET] = {"each match is of", "it is taken out"},
+    [SMART_CHECK_HISTORY] = {"each version is of", "it is taken out"},
+    [SMART_CHECK_PAGE] = {"each entry may be read or searched", "it is taken out"},
+    [SMART_CHECK_OPERATION] = {"each resource may be read or searched", "it is taken out"},
+    [SMART_CHECK_WRITTEN] = {"what comes back is of", "the body goes"},
+    [SMART_CHECK_ENTRIES] = {"each entry of the answer by its request", "it is replaced"},
+    [SMART_CHECK_KICKOFF] = {"the job's status is behind a sealed link", "502"},
+    [SMART_CHECK_JOB] = {"all files are behind sealed links", "502"},
+    [SMART_CHECK_CANCEL] = {"nothing is shown", ""},
+    [SMART_CHECK_FILE] = {"each line is of a granted type", "it is taken out"},
+};
+
+/* Whose the resource must be; of any type nobody can say beforehand. */
+static void print_cover(const smart_cover_t *cover)
 {
     base_span_t ids[SMART_CONFINED_MAX * SMART_PATIENTS_MAX];
-    size_t n = smart_cover_patients(&check->cover, ids), i;
+    size_t n = smart_cover_patients(cover, ids), i;
 
-    (void) printf("checks   %s %s",
-                  check->kind == SMART_CHECK_INSTANCE ? "the answer is this"
-                                                      : "each match is of type",
-                  check->cover.type->name);
+    (void) printf(" %s", cover->type->name);
     for (i = 0; i < n; i++) {
         print_span(i == 0 ? " that belongs to Patient/" : " or Patient/", ids[i]);
     }
     if (n > 0) {
-        (void) printf(" (%s membership)", check->cover.rule == FHIR_FORMAL ? "formal" : "strict");
+        (void) printf(" (%s membership)", cover->rule == FHIR_FORMAL ? "formal" : "strict");
     }
-    if (smart_cover_is_constrained(&check->cover)) {
+    if (smart_cover_is_constrained(cover)) {
         (void) fputs(n > 0 ? ", or as a scope's constraint says" : " as a scope's constraint says",
                      stdout);
     }
-    (void) printf("; else %s\n", check->kind == SMART_CHECK_SEARCHSET ? "502"
-                                 : policy->hide_existence             ? "404"
-                                                                      : "403");
+}
+
+static void print_check(const smart_check_t *check, const smart_policy_t *policy)
+{
+    const char *otherwise = checked[check->kind].otherwise;
+
+    (void) printf("checks   %s", checked[check->kind].what);
+    if (check->cover.type != NULL) {
+        print_cover(&check->cover);
+    }
+    if (otherwise == NULL) {
+        otherwise = policy->hide_existence ? "404" : "403";
+    }
+    (void) printf("%s%s\n", otherwise[0] == '\0' ? "" : "; else ", otherwise);
+}
+
+/* What is stored decides: without a server nobody knows how it goes on. */
+static void print_read(const smart_read_t *read)
+{
+    print_span("reads    GET ", read->path);
+    print_span(read->query.p == NULL ? "" : "?", read->query);
+    (void) fputs(", and goes by what is there\n", stdout);
 }
 
 static void print_explanation(stage_t *stage, smart_step_t step)
@@ -420,6 +456,8 @@ static void print_explanation(stage_t *stage, smart_step_t step)
                       base_reason_info(verdict->reason)->text);
     } else if (step == SMART_ANSWER) {
         (void) printf("answers  at the edge, nothing is sent\n");
+    } else if (step == SMART_WANT_READ) {
+        print_read(smart_judge_read(&stage->judge));
     } else {
         print_edits(smart_judge_edits(&stage->judge));
         for (i = 0; i < verdict->check_n; i++) {
