@@ -9,6 +9,8 @@ my $base   = 'https://fhir.example.org/r4';
 my $issuer = issuer(audience => $base);
 my $up     = upstream(
     qr{Patient/bruno$} => { json => { resourceType => 'Patient', id => 'bruno' } },
+    qr{/Observation/1$} => { json => { resourceType => 'Observation', id => '1', subject => { reference => 'Patient/ada' } } },
+    qr{/foreign$}      => { json => { resourceType => 'Observation', id => 'foreign', subject => { reference => 'Patient/bruno' } } },
     qr{Broken}         => { status => 200, headers => [ 'Content-Type' => 'text/plain' ], body => 'no FHIR at all' },
     qr{Late}           => { chunked => [ '{"resourceType":"Bundle"}' ] },
     qr{}               => { json => { resourceType => 'Bundle', type => 'searchset', entry => [ { resource => { resourceType => 'Observation', id => 'o', subject => { reference => 'Patient/bruno' } } } ] } },
@@ -17,7 +19,7 @@ my $dead = free_port();
 my $nginx = nginx(files => { 'files/fcgi/Observation/1' => 'a file' }, vars => { UPSTREAM => $up->port, ISSUER => $issuer->uri, DEAD => $dead }, conf => <<"EOC");
     smart_issuer hospital { uri %%ISSUER%%; audience $base; }
     smart_issuer unreachable { uri http://127.0.0.1:%%DEAD%%/; audience $base; }
-    log_format smart '\$uri|\$smart_status|\$smart_reason|\$smart_interaction|\$smart_rule';
+    log_format smart '\$uri|\$smart_status|\$smart_reason|\$smart_interaction|\$smart_rule|\$smart_removed';
     underscores_in_headers on;
     server {
         listen 127.0.0.1:%%PORT%%;
@@ -81,8 +83,9 @@ sub alike {
     is(join('|', map { bytes($_) } @dry), join('|', map { bytes($_) } @plain), "$name: what was sent upstream");
     wait_until { defined((split /\n/, $nginx->slurp_log)[$seen]) } 5;
     my $record = (split /\n/, $nginx->slurp_log)[$seen++];
-    my ($uri, $said, $why) = split /\|/, $record // '';
+    my ($uri, $said, $why, undef, undef, $removed) = split /\|/, $record // '';
     is("$said $why", "$status $reason", "$name: the record");
+    is($removed, $options{removed}, "$name: what would have been taken out") if exists $options{removed};
     return $dry[0];
 }
 
@@ -125,10 +128,19 @@ alike('a write for another patient', 'DENIED_DRY_RUN', 'body_uncovered', 'PUT', 
 alike('a body in chunks', 'DENIED_DRY_RUN', 'scope_missing', 'POST', '/r4/Condition', bearer => $token, headers => \@json, chunked => [ '{"resourceType":', '"Condition"}' ]);
 alike('a form larger than we read', 'DENIED_DRY_RUN', 'body_too_large', 'POST', '/small/Observation/_search', bearer => $token, headers => \@form, body => 'code=' . 'x' x 3000);
 alike('an answer that is no FHIR', 'PASSED', 'ok', 'GET', '/r4/Observation/Broken', bearer => $token);
-alike('an answer in chunks', 'PASSED', 'ok', 'GET', '/r4/Observation/Late', bearer => $token);
+alike('an answer in chunks, that is no Observation', 'DENIED_DRY_RUN', 'answer_unexpected', 'GET', '/r4/Observation/Late', bearer => $token);
 alike('no proxy_pass', 'PASSED', 'ok', 'GET', '/fcgi/Observation/1', bearer => $token);
 alike('a path that proxy_pass changes', 'PASSED', 'ok', 'GET', '/moved/Observation/1', bearer => $token);
 alike('on to a location without smart', 'PASSED', 'ok', 'GET', '/onward/Observation/1', bearer => $token);
+
+# answers are read as they pass (L18): what would have been taken out, or not shown at all
+my $other = $issuer->token(scope => 'patient/Observation.rs patient/Patient.rs', patient => 'bruno');
+alike('an entry of another patient', 'PASSED', 'ok', 'GET', '/r4/Observation?code=1', bearer => $token, removed => 1);
+alike('an own entry', 'PASSED', 'ok', 'GET', '/r4/Observation?code=1', bearer => $other, removed => 0);
+alike('an instance of another patient', 'DENIED_DRY_RUN', 'not_found', 'GET', '/r4/Observation/foreign', bearer => $token);
+alike('an own instance', 'PASSED', 'ok', 'GET', '/r4/Observation/foreign', bearer => $other);
+alike('an answer that nobody could check', 'PASSED', 'ok', 'GET', '/r4/Observation/Broken', bearer => $token, removed => '-');
+alike('a count', 'PASSED', 'ok', 'GET', '/r4/Observation?_summary=count', bearer => $token, removed => '-');
 
 # what is written about Authorization
 $up->clear;

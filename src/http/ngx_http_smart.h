@@ -168,6 +168,7 @@ typedef struct {
 typedef struct ngx_http_smart_ctx_s  ngx_http_smart_ctx_t;
 typedef struct ngx_http_smart_preread_s  ngx_http_smart_preread_t;
 typedef struct ngx_http_smart_stream_s  ngx_http_smart_stream_t;
+typedef struct ngx_http_smart_count_s  ngx_http_smart_count_t;
 
 struct ngx_http_smart_ctx_s {
     ngx_http_request_t         *request;
@@ -204,6 +205,7 @@ struct ngx_http_smart_ctx_s {
     ngx_uint_t                  answer;      /* ngx_http_smart_answer_e */
     smart_review_t              review;
     ngx_http_smart_stream_t    *stream;      /* while HOLD */
+    ngx_http_smart_count_t     *count;       /* L18: nothing is taken out */
 
     unsigned                    reading:1;   /* a read waits for the body */
     unsigned                    judged:1;    /* the verdict is in force */
@@ -215,6 +217,8 @@ struct ngx_http_smart_ctx_s {
     unsigned                    logged:1;
     unsigned                    enforced:1;  /* some location enforces: sticky */
     unsigned                    open:1;      /* dry run or bypass here */
+    unsigned                    counts:1;    /* its answer would be checked */
+    unsigned                    counted:1;   /* and was, to its end */
     unsigned                    bypassed:1;
 };
 

@@ -506,7 +506,10 @@ ngx_http_smart_open_step(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     switch (step) {
 
     case SMART_SEND:
-        return ngx_http_smart_refuse(r, ctx, ngx_http_smart_send(r, ctx));
+        reason = ngx_http_smart_send(r, ctx);
+        ctx->counts = reason == BASE_OK;
+
+        return ngx_http_smart_refuse(r, ctx, reason);
 
     case SMART_REFUSE:
         reason = smart_judge_verdict(&ctx->judge)->reason;

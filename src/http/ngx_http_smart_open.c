@@ -22,6 +22,7 @@ ngx_http_smart_open_begin(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     sscf = ngx_http_get_module_srv_conf(r, ngx_http_smart_module);
 
     ctx->bypassed = 0;
+    ctx->counts = 0;
     ctx->would = BASE_OK;
 
     if (ctx->state == NGX_HTTP_SMART_START && r->internal && r == r->main

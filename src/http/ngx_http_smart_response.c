@@ -131,6 +131,10 @@ ngx_http_smart_header_filter(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
+    if (ctx && ctx->open && ngx_http_smart_count_begin(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ctx == NULL || ctx->answering || ctx->open) {
         return ngx_http_smart_next_header(r);
     }
@@ -200,6 +204,10 @@ ngx_http_smart_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     ctx = ngx_http_smart_find(r);
+
+    if (ctx && ctx->count) {
+        ngx_http_smart_count_body(r, ctx, in);
+    }
 
     if (ctx == NULL || ctx->answering
         || ctx->answer == NGX_HTTP_SMART_PASS

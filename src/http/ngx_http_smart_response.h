@@ -24,6 +24,19 @@ ngx_int_t ngx_http_smart_stream(ngx_http_smart_stream_t *st, ngx_chain_t *in);
 base_reason_t ngx_http_smart_response_look(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx);
 
+/* What the head says to the review. */
+ngx_int_t ngx_http_smart_response_said(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, smart_head_t *head);
+
+/*
+ * count (L18): of a dry run. begin: with the head, of which nothing changes;
+ * body: what comes is looked at, and passes
+ */
+ngx_int_t ngx_http_smart_count_begin(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx);
+void ngx_http_smart_count_body(ngx_http_request_t *r,
+    ngx_http_smart_ctx_t *ctx, ngx_chain_t *in);
+
 /* Sends it; `length` -1: of the body nobody knows yet. */
 ngx_int_t ngx_http_smart_response_head(ngx_http_request_t *r,
     ngx_http_smart_ctx_t *ctx, off_t length);

@@ -154,10 +154,8 @@ ngx_http_smart_ignored(ngx_http_smart_ctx_t *ctx)
 }
 
 
-/* What the head says to the review. */
-
-static ngx_int_t
-ngx_http_smart_head_of(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
+ngx_int_t
+ngx_http_smart_response_said(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
     smart_head_t *head)
 {
     u_char  *ignored;
@@ -218,7 +216,7 @@ ngx_http_smart_response_look(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx)
         return BASE_ANSWER_STATUS;
     }
 
-    if (ngx_http_smart_head_of(r, ctx, &head) != NGX_OK) {
+    if (ngx_http_smart_response_said(r, ctx, &head) != NGX_OK) {
         return BASE_NO_MEMORY;
     }
 

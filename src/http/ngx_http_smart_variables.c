@@ -118,7 +118,7 @@ ngx_http_smart_fact_resource_type(ngx_http_request_t *r,
 }
 
 
-/* Entries that were taken out of the answer; of a Bundle that is checked. */
+/* Entries that were taken out of the answer, or (L18) would have been; of a Bundle that is checked. */
 
 static base_span_t
 ngx_http_smart_fact_removed(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
@@ -126,7 +126,7 @@ ngx_http_smart_fact_removed(ngx_http_request_t *r, ngx_http_smart_ctx_t *ctx,
 {
     u_char  *p;
 
-    if (ctx == NULL || ctx->stream == NULL) {
+    if (ctx == NULL || (ctx->stream == NULL && !ctx->counted)) {
         return base_span_make(NULL, 0);
     }
 
