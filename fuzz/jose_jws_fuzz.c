@@ -133,7 +133,7 @@ static void run(base_span_t text, base_arena_t *arena)
         abort();
     }
     if (reason == BASE_OK &&
-        (jwt.exp <= 1700000000 - 60 || !base_span_is(iss, "i") || !jwt.has_iat)) {
+        (iss.p == NULL || jwt.exp <= 1700000000 - 60 || !base_span_is(iss, "i") || !jwt.has_iat)) {
         abort();
     }
 }

@@ -89,7 +89,7 @@ static inline base_span_t base_span_sub(base_span_t a, size_t from, size_t to)
     if (from > to) {
         from = to;
     }
-    return (base_span_t){a.p == NULL ? NULL : a.p + from, to - from};
+    return a.p == NULL ? (base_span_t){NULL, 0} : (base_span_t){a.p + from, to - from};
 }
 
 /* Offset of the first byte c, or a.n when there is none. */

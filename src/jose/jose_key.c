@@ -321,7 +321,8 @@ static bool in_range(const jose_key_t *key, base_span_t number)
 {
     static const unsigned char zero[JOSE_KEY_COORDINATE_MAX];
 
-    return memcmp(number.p, zero, number.n) != 0 && memcmp(number.p, key->order, number.n) < 0;
+    return number.n > 0 && memcmp(number.p, zero, number.n) != 0 &&
+           memcmp(number.p, key->order, number.n) < 0;
 }
 
 /* One positive INTEGER of at most 67 octets: lengths stay in the short form. */

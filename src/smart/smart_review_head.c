@@ -61,7 +61,9 @@ static base_span_t rebase(const smart_review_t *review, base_span_t to, base_spa
         return base_span_make(NULL, 0);
     }
     memcpy(text, to.p, to.n);
-    memcpy(text + to.n, rest.p, rest.n);
+    if (rest.n > 0) {
+        memcpy(text + to.n, rest.p, rest.n);
+    }
     return base_span_make(text, to.n + rest.n);
 }
 

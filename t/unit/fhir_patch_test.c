@@ -160,26 +160,30 @@ static char *repeated(const char *operation, size_t n)
     return text;
 }
 
-static void bounds(void)
+/* As many times; the patch is repeated() and goes. */
+static base_reason_t fate(const char *stored, char *patch)
 {
-    char *patch =
-             repeated("{\"op\":\"test\",\"path\":\"/a\",\"value\":1}", FHIR_PATCH_OPERATIONS_MAX),
-         *result;
+    char *result;
+    base_reason_t reason = apply(stored, patch, &result);
 
-    is_int(apply("{\"a\":1}", patch, &result), BASE_OK, "as many operations as may be");
     free(result);
     free(patch);
-    patch =
-        repeated("{\"op\":\"test\",\"path\":\"/a\",\"value\":1}", FHIR_PATCH_OPERATIONS_MAX + 1);
-    is_int(apply("{\"a\":1}", patch, &result), BASE_JSON_SYNTAX, "one more");
-    free(patch);
-    patch = repeated("{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/a/-\"}", 40);
-    is_int(apply("{\"a\":[\"xxxxxxxxxxxxxxxx\"]}", patch, &result), BASE_PATCH_INAPPLICABLE,
-           "each copy makes twice as much");
-    free(patch);
-    patch = repeated("{\"op\":\"copy\",\"from\":\"\",\"path\":\"/a\"}", 80);
-    is_int(apply("{\"a\":1}", patch, &result), BASE_PATCH_INAPPLICABLE, "deeper and deeper");
-    free(patch);
+    return reason;
+}
+
+static void bounds(void)
+{
+    static const char test[] = "{\"op\":\"test\",\"path\":\"/a\",\"value\":1}";
+
+    is_int(fate("{\"a\":1}", repeated(test, FHIR_PATCH_OPERATIONS_MAX)), BASE_OK,
+           "as many operations as may be");
+    is_int(fate("{\"a\":1}", repeated(test, FHIR_PATCH_OPERATIONS_MAX + 1)), BASE_JSON_SYNTAX,
+           "one more");
+    is_int(fate("{\"a\":[\"xxxxxxxxxxxxxxxx\"]}",
+                repeated("{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/a/-\"}", 40)),
+           BASE_PATCH_INAPPLICABLE, "each copy makes twice as much");
+    is_int(fate("{\"a\":1}", repeated("{\"op\":\"copy\",\"from\":\"\",\"path\":\"/a\"}", 80)),
+           BASE_PATCH_INAPPLICABLE, "deeper and deeper");
 }
 
 static void leaves(void)

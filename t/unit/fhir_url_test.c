@@ -28,8 +28,7 @@ int main(void)
         "Bin\tary/x",
         "Bin\nary /x",
         "Bin%0aary/x",
-        "\xe2\x80\x8b"
-        "Binary/x",
+        "\xe2\x80\x8b\x42inary/x",
         "https://fhir.example.org/r4/Binary/x",
         "HTTPS://other/Binary/x/_history/1",
         "//host/Binary/x",

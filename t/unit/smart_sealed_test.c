@@ -190,6 +190,11 @@ static const char *answer(stage_t *s, unsigned status, const char *type, const c
     return base_reason_info(reason)->name;
 }
 
+static bool same(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
 /* Seals of the stage are as long as what they say, so equal links are equal text. */
 static void every_cut(stage_t *s, const char *type, const char *body, const char *expected,
                       const char *name)
@@ -205,7 +210,7 @@ static void every_cut(stage_t *s, const char *type, const char *body, const char
     }
     for (i = 0; i < strlen(body); i++) {
         cut = answer(s, 200, type, body, i, &out);
-        wrong += strcmp(cut, reason) != 0 || (strcmp(reason, "ok") == 0 && strcmp(out, whole) != 0);
+        wrong += strcmp(cut, reason) != 0 || (strcmp(reason, "ok") == 0 && !same(out, whole));
         free(out);
     }
     is_int(wrong, 0, "%s: cut anywhere it is the same", name);
@@ -272,15 +277,14 @@ static void manifests(void)
 /* The link of the first file of that list, as the manifest has it. */
 static bool file_link(stage_t *s, const char *claims, const char *list)
 {
-    char body[512], *out, *at;
+    char body[512], *out = NULL, *at = NULL;
 
     (void) snprintf(body, sizeof(body), "{\"%s\":[{\"url\":\"" UP "/Binary/7\"}]}", list);
-    if (strcmp(kickoff(s, claims, UP "/$status"), "ok") != 0 ||
-        strcmp(open_link(s, claims, target), "/$status") != 0 ||
-        strcmp(answer(s, 200, "application/json", body, 1, &out), "ok") != 0) {
-        return false;
+    if (strcmp(kickoff(s, claims, UP "/$status"), "ok") == 0 &&
+        strcmp(open_link(s, claims, target), "/$status") == 0) {
+        (void) answer(s, 200, "application/json", body, 1, &out);
+        at = out == NULL ? NULL : strstr(out, STAGE_URL);
     }
-    at = strstr(out, STAGE_URL);
     if (at != NULL) {
         follow("GET", base_span_make(at, strcspn(at, "\"")));
     }
