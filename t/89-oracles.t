@@ -33,10 +33,14 @@ my $up = upstream(
 );
 my $nginx = nginx(vars => { UPSTREAM => $up->port, ISSUER => $issuer->uri }, conf => <<"EOC");
     smart_issuer hospital { uri %%ISSUER%%; audience $base; }
+    smart_policy plain { update_create off; hide_existence off; }
+    smart_policy still { update_create off; }
     proxy_cache_path %%PREFIX%%/cache keys_zone=fhir:1m;
     server {
         listen 127.0.0.1:%%PORT%%;
         location /r4     { smart hospital; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
+        location /still  { smart hospital policy=still; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
+        location /plain  { smart hospital policy=plain; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
         location /cached { smart hospital; proxy_cache fhir; proxy_cache_valid any 10m; proxy_cache_key "\$request_method \$request_uri"; proxy_pass http://127.0.0.1:%%UPSTREAM%%/fhir; }
     }
 EOC
@@ -81,6 +85,19 @@ for my $type (@types) {
             if $seen{foreign} ne $seen{missing} || $seen{gone} ne $seen{missing} || $seen{missing} !~ m{^HTTP/1.1 40[0345]} || "@seen{qw(foreign gone)}" =~ /\Q$secret\E|W\/"3"/;
     }
     is(join(', ', @differ), '', "$type: foreign, deleted and missing are alike");
+}
+
+# Where updates create nothing, they are no oracle either; where existence may show, nothing else does.
+sub status { my ($seen) = @_; return $seen =~ /^HTTP\S+ (\d+)/ ? $1 : 'none' }
+for my $type (grep { !/^(?:Group|Patient)$/ } @types) {
+    my $body = sub { return qq({"resourceType":"$type","id":"$_[0]","subject":{"reference":"Patient/p1"},"patient":{"reference":"Patient/p1"}}) };
+    my %put = map { $_ => seen('still', $type, $_, 'PUT', '', [ 'Content-Type' => 'application/fhir+json' ], $body->($_)) } qw(foreign gone missing);
+    my %get = map { $_ => status(seen('plain', $type, $_, 'GET', '')) } qw(foreign gone missing);
+    $n += 6;
+    ok($put{foreign} eq $put{missing} && $put{gone} eq $put{missing}, "$type: updates that create nothing, alike") || diag(%put);
+    # what decides on these is what they are about, or what refers to them, and that is not there
+    my $foreign = $type =~ /^(?:Provenance|Binary)$/ ? '404' : '403';
+    is("@get{qw(foreign gone missing)}", $get{missing} eq '403' ? '403 403 403' : "$foreign 404 404", "$type: where existence may show");
 }
 cmp_ok($n, '>', 5000, "$n requests");
 is(join(' ', map { $_->method . ' ' . $_->target } grep { $_->method ne 'GET' } $up->requests), '', 'nothing was written');
