@@ -24,6 +24,9 @@ my $up = upstream(
         my $type   = $request->path =~ /_history/ ? 'history' : 'searchset';
         my $strange = ($request->query // '') =~ /strange/ ? ',"strange":{"a":[1]}' : '';
 
+        # a Bundle that somebody stored, with a link to anywhere
+        return { body => qq({"resourceType":"Bundle","type":"searchset","entry":[{"resource":{"resourceType":"Bundle","type":"searchset","link":[{"relation":"next","url":"$url/\$reindex"}],"entry":[@{[ observation('o1', 'p1') ]}]}}]}),
+            headers => [ 'Content-Type' => 'application/fhir+json' ] } if ($request->query // '') =~ /_cursor/;
         return { status => 404, json => { resourceType => 'OperationOutcome', issue => [ { severity => 'error', code => 'not-found' } ] } } if ($request->query // '') =~ /gone/;
         return { body => qq({"resourceType":"Bundle","type":"$type","total":3, "link":[{"relation":"self","url":"$url/Observation?code=a&patient=p1"},{"url":"$url?_getpages=abc&_getpagesoffset=2","relation":"next"},)
             . qq({"relation":"previous","url":"$url/Observation?page=1"},{"relation":"first","url":"Observation?page=0"},{"relation":"last","url":"https://elsewhere.example.org/x"}]$strange,)
@@ -89,6 +92,8 @@ is(ids($nginx->get(local_path($link{next}), bearer => $all)), 'o2 x2', 'the next
 is(ids($nginx->get(local_path($link{next}), bearer => $one)), 'o2', 'of which one patient\'s token sees its own');
 outcome_is($nginx->get('/r4/Observation?gone=1', bearer => $all), 404, 'not-found', 'an error passes');
 
+$r = $nginx->get('/r4?_cursor=1', bearer => $one);
+is($r->json->{entry}[0]{resource}{link}[0]{url}, "$base/\$reindex", 'a link of a Bundle inside is no page of ours');
 %link = links($nginx->get('/r4/Observation?_elements=code', bearer => $all));
 is($link{next}, "$own?_getpages=abc&_getpagesoffset=2", 'shaped by elements: as it was');
 %link = links($nginx->get('/off/Observation?code=a', bearer => $one));

@@ -52,6 +52,7 @@ bool smart_decide_binary_read(smart_decision_t *d)
 bool smart_decide_binary_write(smart_decision_t *d, unsigned letter)
 {
     smart_cover_t cover = smart_grants_cover(d->grants, letter, d->request->type);
+    base_span_t media = d->request->message.content_type;
     fhir_interaction_t interaction = d->request->row->interaction;
     smart_parameters_t parameters;
 
@@ -64,7 +65,11 @@ bool smart_decide_binary_write(smart_decision_t *d, unsigned letter)
     if (!smart_decision_parameters(d, SMART_ASK_PLAIN, &cover, &parameters)) {
         return true;
     }
-    if (smart_media_is_fhir(d->request->message.content_type)) {
+    if (media.n == 0 || base_span_find(media, ',') < media.n) {
+        /* which of the two it is, raw or FHIR, would be the server's guess */
+        return refuse(d, BASE_CONTENT_TYPE);
+    }
+    if (smart_media_is_fhir(media)) {
         d->verdict->obligations |= SMART_BODY;
     }
     return allow(d, SMART_LOOKUP_CONTEXT);

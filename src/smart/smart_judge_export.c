@@ -147,6 +147,7 @@ static base_reason_t bind_links(smart_judge_t *judge)
     return BASE_OK;
 }
 
+/* Without a sealer, as within a batch (B5), there is no way back to the job. */
 base_reason_t smart_judge_kickoff(smart_judge_t *judge)
 {
     base_reason_t reason = judge_filters(judge);
@@ -158,7 +159,7 @@ base_reason_t smart_judge_kickoff(smart_judge_t *judge)
     if (reason != BASE_OK) {
         return refuse(judge, reason, "B14");
     }
-    reason = judge->_sealer == NULL ? BASE_INTERNAL : bind_links(judge);
+    reason = judge->_sealer == NULL ? BASE_OPERATION_REFUSED : bind_links(judge);
     return reason == BASE_OK ? reason : refuse(judge, reason, "L21");
 }
 

@@ -204,14 +204,18 @@ static base_span_t quoted(smart_review_state_t *state, base_span_t text)
     return out;
 }
 
-/* C16, L21: where it leads is not told, and nobody else gets there by it. False: it is none of ours, or cannot be sealed. */
+/*
+ * C16, L21: where it leads is not told, and nobody else gets there by it. False: it is none of ours, or cannot be sealed. Links of a Bundle inside are
+ * somebody's data: a seal would make a request of them.
+ */
 static bool seal_page(smart_review_state_t *state, const fhir_url_place_t *url)
 {
-    const smart_review_level_t *level = &state->level[state->bundle.level_n - 1];
+    const smart_review_level_t *level = &state->level[0];
     const smart_check_t *check = level->check_n > 0 ? level->check[0] : NULL;
     base_span_t target;
 
-    if (!url->leads_on || url->text.p == NULL || check == NULL || check->link == NULL) {
+    if (state->bundle.level_n > 1 || !url->leads_on || url->text.p == NULL || check == NULL ||
+        check->link == NULL) {
         return false;
     }
     target = smart_review_target(state->review, check, url->text);

@@ -225,7 +225,7 @@ static void unsealed(void)
     stage_open(&s);
     (void) stage_claims(&s, ALL);
     (void) stage_line(&s, "GET /$export");
-    is_str(stage_reason(&s), "internal", "nobody seals");
+    is_str(stage_reason(&s), "operation_refused", "nobody seals");
     ok(smart_judge_verdict(&s.judge)->check[0].sealer == NULL, "no sealer");
     stage_sealer(&s, 1000);
     (void) stage_line(&s, "GET /$export");
