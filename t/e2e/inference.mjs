@@ -55,7 +55,8 @@ class Oracle {
       return r.target.some(({ reference }) => reference === `Patient/${ME}` || this.readsKey(reference));
     }
     if (r.resourceType === 'Binary') {
-      return false; // nobody's, whatever refers to it, until referrers are looked at (B11)
+      return [...this.all.values()].some((d) => d.resourceType === 'DocumentReference' && this.reads(d) // B11
+        && d.content.some((c) => c.attachment.url === keyOf(r)));
     }
     return SHARED.includes(r.resourceType) || isFormallyMine(r) || (r.resourceType === 'Device' && !r.patient);
   }
@@ -262,7 +263,6 @@ async function ownWrites(t, session, resources, server) {
     const patchIt = { method: 'PATCH', headers: { 'Content-Type': 'application/json-patch+json' }, body: '[{"op":"add","path":"/language","value":"de"}]' };
     expect(await session.ask(`/${keyOf(mine)}`, patchIt), `PATCH ${keyOf(mine)}`, 200);
     const { id, ...rest } = mine;
-    delete rest.content?.[0].attachment.url; // a new reference to a Binary is refused (B11)
     const created = await session.ask(`/${type}`, { method: 'POST', headers: JSON_BODY, body: JSON.stringify(rest) });
     expect(created, `POST ${type}`, 201);
     const made = created.status === 201 && created.headers.get('location')?.match(/\/([^/]+\/[^/]+)\/_history/)?.[1];
