@@ -25,44 +25,62 @@ bool fhir_version_find(base_span_t name, fhir_version_t *version)
     return false;
 }
 
-/* The order of the tables, as base_span_cmp has it: names differ early, so nothing is measured first. */
-static inline int order_of(base_span_t name, const char *text)
+/* Four and eight octets as a number, the same on every machine: written so that a compiler sees one load. */
+static inline uint64_t number4(const unsigned char *p)
 {
-    size_t i;
+    return (uint32_t) p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16 | (uint32_t) p[3] << 24;
+}
 
-    if (name.n == 0) {
-        return -1; /* no name of a table is empty */
+static inline uint64_t number8(const unsigned char *p)
+{
+    return (uint64_t) p[0] | (uint64_t) p[1] << 8 | (uint64_t) p[2] << 16 | (uint64_t) p[3] << 24 |
+           (uint64_t) p[4] << 32 | (uint64_t) p[5] << 40 | (uint64_t) p[6] << 48 |
+           (uint64_t) p[7] << 56;
+}
+
+/*
+ * Where an index has a name, which is not empty: by its beginning, end and length, and a factor by which no two names of the table fall together,
+ * which the generator found. What a name from outside falls on is compared with it.
+ */
+static inline unsigned slot_of(const fhir_index_t *index, base_span_t name)
+{
+    const unsigned char *p = name.p, *end = name.p + name.n;
+    uint64_t first, last;
+
+    if (name.n >= 8) {
+        first = number8(p);
+        last = number8(end - 8);
+    } else if (name.n >= 4) {
+        first = number4(p);
+        last = number4(end - 4);
+    } else {
+        first = p[0];
+        last = (uint64_t) p[name.n >> 1] << 8 | end[-1];
     }
-    if (name.p[0] != (unsigned char) text[0]) {
-        return name.p[0] < (unsigned char) text[0] ? -1 : 1;
+    last ^= name.n;
+    return index->slots[((first * index->factor) ^ last) * index->factor >> index->shift];
+}
+
+/* What two ends of eight octets do not cover is left to memcmp. */
+static inline bool has_name(const char *text, unsigned n, base_span_t name)
+{
+    const unsigned char *p = (const unsigned char *) text, *q = name.p;
+
+    if (n != name.n) {
+        return false;
     }
-    for (i = 1; i < name.n && text[i] != '\0' && name.p[i] == (unsigned char) text[i]; i++) {
+    if (n >= 8 && n <= 16) {
+        return number8(p) == number8(q) && number8(p + n - 8) == number8(q + n - 8);
     }
-    if (i == name.n) {
-        return text[i] == '\0' ? 0 : -1;
-    }
-    return name.p[i] < (unsigned char) text[i] ? -1 : 1;
+    return memcmp(p, q, n) == 0;
 }
 
 const fhir_type_t *fhir_type_find(const fhir_definitions_t *defs, base_span_t name)
 {
-    unsigned low = 0;
-    unsigned high = defs->n_types;
+    unsigned row = name.n > 0 ? slot_of(&defs->type_index, name) : 0;
+    const fhir_type_t *type = row > 0 ? &defs->types[row - 1] : NULL;
 
-    while (low < high) {
-        unsigned middle = low + (high - low) / 2;
-        int order = order_of(name, defs->types[middle].name);
-
-        if (order == 0) {
-            return &defs->types[middle];
-        }
-        if (order < 0) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return NULL;
+    return type != NULL && has_name(type->name, type->name_n, name) ? type : NULL;
 }
 
 bool fhir_type_is_abstract(const fhir_definitions_t *defs, base_span_t name)
@@ -75,23 +93,22 @@ bool fhir_type_is_abstract(const fhir_definitions_t *defs, base_span_t name)
     return false;
 }
 
-static const fhir_parameter_t *parameter_in(const fhir_parameter_t *rows, unsigned n,
-                                            base_span_t name)
+static inline const fhir_parameter_t *parameter_in(const fhir_parameter_t *rows,
+                                                   const fhir_index_t *index, base_span_t name)
 {
-    unsigned low = 0;
-    unsigned high = n;
+    unsigned row = index->slots != NULL ? slot_of(index, name) : 0;
+    const fhir_parameter_t *parameter = row > 0 ? &rows[row - 1] : NULL;
 
-    while (low < high) {
-        unsigned middle = low + (high - low) / 2;
-        int order = order_of(name, rows[middle].name);
+    return parameter != NULL && has_name(parameter->name, parameter->name_n, name) ? parameter
+                                                                                   : NULL;
+}
 
-        if (order == 0) {
-            return &rows[middle];
-        }
-        if (order < 0) {
-            high = middle;
-        } else {
-            low = middle + 1;
+/* Those of guides and of the policy are few. */
+static const fhir_parameter_t *further_parameter(const fhir_type_t *type, base_span_t name)
+{
+    for (unsigned i = 0; i < type->n_more; i++) {
+        if (has_name(type->more[i].name, type->more[i].name_n, name)) {
+            return &type->more[i];
         }
     }
     return NULL;
@@ -102,23 +119,17 @@ const fhir_parameter_t *fhir_parameter_find(const fhir_definitions_t *defs, cons
 {
     const fhir_parameter_t *found = NULL;
 
+    if (name.n == 0) {
+        return NULL;
+    }
     if (type != NULL) {
-        found = parameter_in(type->parameters, type->n_parameters, name);
-        if (found == NULL) {
-            found = parameter_in(type->more, type->n_more, name);
+        found = parameter_in(type->parameters, &type->parameter_index, name);
+        if (found != NULL) {
+            return found;
         }
+        found = further_parameter(type, name);
     }
-    return found != NULL ? found : parameter_in(defs->common, defs->n_common, name);
-}
-
-bool fhir_parameter_is_subject(const fhir_type_t *type, base_span_t name)
-{
-    for (unsigned i = 0; i < type->narrowing.n_subjects; i++) {
-        if (base_span_is(name, type->narrowing.subjects[i])) {
-            return true;
-        }
-    }
-    return false;
+    return found != NULL ? found : parameter_in(defs->common, &defs->common_index, name);
 }
 
 fhir_type_set_t fhir_type_set_all(const fhir_definitions_t *defs)
@@ -271,6 +282,7 @@ static const char *read_addition(const fhir_definitions_t *base, const fhir_addi
         return "the parameter is defined already, by FHIR or by US Core";
     }
     parameter->name = (const char *) base_arena_copy(arena, addition->name).p;
+    parameter->name_n = (unsigned) addition->name.n;
     return parameter->name != NULL
                ? read_addition_path(base, addition->path, parameter->kind, arena, path)
                : no_memory;

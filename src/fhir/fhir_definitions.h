@@ -72,10 +72,21 @@ typedef struct {
     unsigned n;
 } fhir_paths_t;
 
+/* Where a name is in a table of at most 255 rows, at one look: fhir_definitions.c says how. */
+typedef struct {
+    const uint8_t *slots; /* 1 + the row, 0: none; NULL: the table has no rows */
+    uint64_t factor;
+    unsigned shift;
+} fhir_index_t;
+
 typedef struct {
     const char *name;
+    unsigned name_n;
     fhir_kind_t kind;
     bool complex; /* the paths are not the whole of its expression */
+    /* Reads the element that confines a search of its type to one patient, and can name one (RULES C15); of patient-linked types
+     * `patient`, where it reads nothing but links (RULES D8). Never of a common parameter: Patient's `_id` is known by its name. */
+    bool subject;
     fhir_paths_t paths;
     fhir_type_set_t targets; /* of references */
 } fhir_parameter_t;
@@ -88,19 +99,19 @@ typedef struct {
 /* How a search on the type is confined to one patient (RULES C19). parameter NULL: it cannot be. */
 typedef struct {
     const char *parameter;
-    bool value_has_type;         /* "Patient/{id}" is appended instead of the bare id */
-    bool exact;                  /* nothing of the compartment is lost by it */
-    fhir_paths_t paths;          /* the narrowing element: strict membership (RULES D4) */
-    const char *const *subjects; /* parameters that read the same element (RULES C15), sorted */
-    unsigned n_subjects;
+    bool value_has_type; /* "Patient/{id}" is appended instead of the bare id */
+    bool exact;          /* nothing of the compartment is lost by it */
+    fhir_paths_t paths;  /* the narrowing element: strict membership (RULES D4) */
 } fhir_narrowing_t;
 
 typedef struct {
     const char *name;
+    unsigned name_n;
     unsigned index; /* position in the version's table and in fhir_type_set_t */
     fhir_class_t class_of;
     const fhir_parameter_t *parameters; /* the type's own, sorted by name */
     unsigned n_parameters;
+    fhir_index_t parameter_index;
     const fhir_parameter_t
         *more; /* of implementation guides: US Core's (RULES C1), sorted by name */
     unsigned n_more;
@@ -119,10 +130,12 @@ typedef struct {
     const char *number;       /* "4.0", as the fhirVersion parameter of media types has it */
     const fhir_type_t *types; /* concrete types, sorted by name */
     unsigned n_types;
+    fhir_index_t type_index;
     const char *const *abstracts; /* sorted */
     unsigned n_abstracts;
     const fhir_parameter_t *common; /* parameters of every type: _id, _lastUpdated ..., sorted */
     unsigned n_common;
+    fhir_index_t common_index;
 } fhir_definitions_t;
 
 /* The tables of a version. Never NULL. */
@@ -169,10 +182,6 @@ bool fhir_type_is_abstract(const fhir_definitions_t *defs, base_span_t name);
  */
 const fhir_parameter_t *fhir_parameter_find(const fhir_definitions_t *defs, const fhir_type_t *type,
                                             base_span_t name);
-
-/* True when the parameter reads the same element as the type's narrowing parameter does (RULES
- * C15). */
-bool fhir_parameter_is_subject(const fhir_type_t *type, base_span_t name);
 
 /* True when the type has that name. */
 static inline bool fhir_type_is(const fhir_type_t *type, const char *name)

@@ -420,8 +420,9 @@ static bool use_reserved(const fhir_item_t *item, fhir_use_t *use)
     return true;
 }
 
-/* By far the most: no modifier, no chain, nothing that is the same on every type. */
-static void use_plain(const fhir_definitions_t *defs, const fhir_type_t *type, fhir_use_t *use)
+/* By the name alone, no modifier and no chain. */
+static inline void use_plain(const fhir_definitions_t *defs, const fhir_type_t *type,
+                             fhir_use_t *use)
 {
     use->parameter = fhir_parameter_find(defs, type, use->name);
     use->kind = use->parameter != NULL       ? FHIR_USE_FILTER
@@ -429,30 +430,48 @@ static void use_plain(const fhir_definitions_t *defs, const fhir_type_t *type, f
                                              : FHIR_USE_UNKNOWN;
 }
 
-void fhir_use_read(const fhir_definitions_t *defs, const fhir_type_t *type, const fhir_item_t *item,
-                   fhir_use_t *use)
+/* A name with a modifier or a chain, or of a search on all types. */
+static void use_composed(const fhir_definitions_t *defs, const fhir_type_t *type,
+                         const fhir_item_t *item, fhir_use_t *use)
 {
     reading_t reading = {.defs = defs, .use = use};
 
-    memset(use, 0, offsetof(fhir_use_t, include));
-    use->name = item->code;
-    if (fhir_query_is_page(item->name)) {
-        use->kind = FHIR_USE_PAGE;
-        return;
-    }
-    if (begins_reserved(item->code) && (use_include(defs, item, use) || use_reserved(item, use))) {
-        return;
-    }
-    if (type != NULL && !item->chained && item->modifier.p == NULL) {
-        use_plain(defs, type, use);
-        return;
-    }
     if (type != NULL) {
         reading.types = only(type);
     } else if (item->chained || fhir_parameter_find(defs, NULL, item->code) != NULL) {
         reading.types = fhir_type_set_all(defs);
     }
     read_parameter(&reading, item->name);
+}
+
+/* Kept apart: it needs room that the usual item does not. */
+__attribute__((noinline)) static void use_unusual(const fhir_definitions_t *defs,
+                                                  const fhir_type_t *type, const fhir_item_t *item,
+                                                  fhir_use_t *use)
+{
+    if (begins_reserved(item->code) && (use_include(defs, item, use) || use_reserved(item, use))) {
+        return;
+    }
+    if (type == NULL || item->chained || item->modifier.p != NULL) {
+        use_composed(defs, type, item, use);
+    } else {
+        use_plain(defs, type, use);
+    }
+}
+
+void fhir_use_read(const fhir_definitions_t *defs, const fhir_type_t *type, const fhir_item_t *item,
+                   fhir_use_t *use)
+{
+    memset(use, 0, offsetof(fhir_use_t, include));
+    use->name = item->code;
+    if (fhir_query_is_page(item->name)) {
+        use->kind = FHIR_USE_PAGE;
+    } else if (type == NULL || item->chained || item->modifier.p != NULL ||
+               begins_reserved(item->code)) {
+        use_unusual(defs, type, item, use);
+    } else {
+        use_plain(defs, type, use);
+    }
 }
 
 void fhir_use_sort(const fhir_definitions_t *defs, const fhir_type_t *type, base_span_t *rest,
@@ -487,77 +506,4 @@ bool fhir_use_types(const fhir_definitions_t *defs, base_span_t value, fhir_type
         fhir_type_set_add(types, type);
     }
     return true;
-}
-
-static fhir_names_t names_bare(const fhir_definitions_t *defs, const fhir_use_t *use)
-{
-    const fhir_type_t *patient = fhir_type_find(defs, BASE_SPAN("Patient"));
-    fhir_type_set_t patients = only(patient);
-    fhir_type_set_t targets = leads_to(defs, use->parameter);
-
-    if (use->restriction != NULL) {
-        return strcmp(use->restriction->name, "Patient") == 0 ? FHIR_NAMES_PATIENT
-                                                              : FHIR_NAMES_OTHER_TYPE;
-    }
-    if (!fhir_type_set_has(&targets, patient)) {
-        return FHIR_NAMES_OTHER_TYPE;
-    }
-    return memcmp(&targets, &patients, sizeof(targets)) == 0 ? FHIR_NAMES_PATIENT
-                                                             : FHIR_NAMES_PERHAPS;
-}
-
-static fhir_names_t names_reference(const fhir_definitions_t *defs, const fhir_use_t *use,
-                                    const fhir_reference_t *ref, const base_span_t *bases, size_t n)
-{
-    switch (ref->kind) {
-    case FHIR_REFERENCE_BARE:
-        return names_bare(defs, use);
-    case FHIR_REFERENCE_RELATIVE:
-    case FHIR_REFERENCE_ABSOLUTE:
-        if (!fhir_reference_is_own(ref, bases, n)) {
-            return FHIR_NAMES_FOREIGN;
-        }
-        return base_span_is(ref->type, "Patient") ? FHIR_NAMES_PATIENT : FHIR_NAMES_OTHER_TYPE;
-    default:
-        return FHIR_NAMES_NOTHING;
-    }
-}
-
-static bool names_by_modifier(const fhir_use_t *use, fhir_names_t *names)
-{
-    switch (use->modifier) {
-    case FHIR_MODIFIER_NONE:
-    case FHIR_MODIFIER_TYPE:
-        return false;
-    case FHIR_MODIFIER_IDENTIFIER:
-        *names = FHIR_NAMES_IDENTIFIER;
-        return true;
-    case FHIR_MODIFIER_MISSING:
-        *names = FHIR_NAMES_MISSING;
-        return true;
-    default:
-        *names = FHIR_NAMES_BY_MODIFIER;
-        return true;
-    }
-}
-
-void fhir_use_patient(const fhir_definitions_t *defs, const fhir_use_t *use, base_span_t *rest,
-                      const base_span_t *bases, size_t n_bases, fhir_patient_value_t *value)
-{
-    fhir_reference_t ref;
-
-    memset(value, 0, sizeof(*value));
-    value->text = fhir_query_split(rest);
-    if (names_by_modifier(use, &value->names)) {
-        return;
-    }
-    fhir_reference_parse(value->text, &ref);
-    if (use->parameter->kind == FHIR_REFERENCE) {
-        value->names = names_reference(defs, use, &ref, bases, n_bases);
-    } else {
-        value->names = ref.kind == FHIR_REFERENCE_BARE ? FHIR_NAMES_PATIENT : FHIR_NAMES_NOTHING;
-    }
-    if (value->names != FHIR_NAMES_NOTHING) {
-        value->id = ref.id;
-    }
 }

@@ -136,30 +136,4 @@ void fhir_use_sort(const fhir_definitions_t *defs, const fhir_type_t *type, base
 /* The types of a comma list (_type, _containedType); false when one of them is no concrete type. */
 bool fhir_use_types(const fhir_definitions_t *defs, base_span_t value, fhir_type_set_t *types);
 
-/* What an alternative of a reference parameter names, seen from the patients. */
-typedef enum {
-    FHIR_NAMES_PATIENT,    /* literally Patient/id on this server, in any spelling: `id` */
-    FHIR_NAMES_PERHAPS,    /* a bare id where other types are targets, too: `id` */
-    FHIR_NAMES_OTHER_TYPE, /* a resource of another type on this server */
-    FHIR_NAMES_FOREIGN,    /* a resource below another base */
-    FHIR_NAMES_NOTHING,    /* empty, urn:, a fragment, with '?', an escape: nobody we know */
-    FHIR_NAMES_IDENTIFIER, /* :identifier: by business identifier */
-    FHIR_NAMES_MISSING,    /* :missing: by presence */
-    FHIR_NAMES_BY_MODIFIER /* any other modifier (:not ...): not a plain equality */
-} fhir_names_t;
-
-typedef struct {
-    fhir_names_t names;
-    base_span_t text; /* the alternative as written */
-    base_span_t id;
-} fhir_patient_value_t;
-
-/*
- * Takes the next alternative off *rest (begin with the item's value; absent when all were taken)
- * and says what it names. `use`: a FILTER over a reference parameter, or over `_id` of Patient
- * (RULES C15, C18).
- */
-void fhir_use_patient(const fhir_definitions_t *defs, const fhir_use_t *use, base_span_t *rest,
-                      const base_span_t *bases, size_t n_bases, fhir_patient_value_t *value);
-
 #endif

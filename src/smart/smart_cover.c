@@ -78,11 +78,16 @@ static size_t confinements(const smart_cover_t *cover, const smart_confinement_t
 
 bool smart_cover_has_patient(const smart_cover_t *cover, base_span_t id)
 {
-    const smart_confinement_t *who[SMART_CONFINED_MAX];
-    size_t n = confinements(cover, who), i;
+    const smart_alternative_t *alternative;
+    size_t at = 0, i;
 
-    for (i = 0; i < n; i++) {
-        if (is_among(who[i], id)) {
+    for (i = 0; i < cover->confined_n; i++) {
+        if (is_among(cover->confined[i], id)) {
+            return true;
+        }
+    }
+    while ((alternative = smart_cover_alternative(cover, &at)) != NULL) {
+        if (is_among(alternative->who, id)) {
             return true;
         }
     }
@@ -125,33 +130,15 @@ static bool is_linked_type(const fhir_type_t *type)
     return type->class_of == FHIR_CLASS_PATIENT_LINKED;
 }
 
-static bool is_link(const fhir_type_t *type, const fhir_path_t *path)
+/* D8 */
+static const fhir_parameter_t *link_parameter(const fhir_type_t *type)
 {
     unsigned i;
 
-    for (i = 0; i < type->links.n; i++) {
-        if (strcmp(type->links.rows[i].text, path->text) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* D8: `patient` where it reads nothing but elements that link to patients. */
-static const fhir_parameter_t *link_parameter(const fhir_type_t *type)
-{
-    unsigned i, j;
-
     for (i = 0; i < type->n_parameters; i++) {
-        if (strcmp(type->parameters[i].name, "patient") != 0 || type->parameters[i].paths.n == 0) {
-            continue;
+        if (type->parameters[i].subject) {
+            return &type->parameters[i];
         }
-        for (j = 0; j < type->parameters[i].paths.n; j++) {
-            if (!is_link(type, &type->parameters[i].paths.rows[j])) {
-                return NULL;
-            }
-        }
-        return &type->parameters[i];
     }
     return NULL;
 }
@@ -170,17 +157,6 @@ const char *smart_cover_parameter(const fhir_type_t *type)
 static bool is_patient(const fhir_type_t *type)
 {
     return fhir_type_is(type, "Patient");
-}
-
-bool smart_cover_is_subject(const fhir_type_t *type, base_span_t name)
-{
-    const char *parameter = smart_cover_parameter(type);
-
-    if (is_patient(type)) {
-        return base_span_is(name, "_id");
-    }
-    return (parameter != NULL && base_span_is(name, parameter)) ||
-           fhir_parameter_is_subject(type, name);
 }
 
 /* The elements that decide. Patient is judged by its id; its links count only where the policy says so (D3). */

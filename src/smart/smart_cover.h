@@ -78,8 +78,13 @@ void smart_cover_add_members(smart_cover_t *members, const smart_cover_t *cover)
 /* The parameter that confines a search of the type to a patient: C19's, of patient-linked types their link's (D8); NULL: none. */
 const char *smart_cover_parameter(const fhir_type_t *type);
 
-/* True for that parameter and those that read the same element; for Patient `_id` alone (C15). */
-bool smart_cover_is_subject(const fhir_type_t *type, base_span_t name);
+/* True for that parameter of the type and those that read the same element; for Patient `_id` alone (C15). */
+static inline bool smart_cover_is_subject(const fhir_type_t *type,
+                                          const fhir_parameter_t *parameter)
+{
+    return parameter->subject ||
+           (fhir_type_is(type, "Patient") && strcmp(parameter->name, "_id") == 0);
+}
 
 /* The elements that make a resource a patient's, by the cover's rule; none for Patient, which is judged by its id (D3). */
 fhir_paths_t smart_cover_paths(const smart_cover_t *cover);

@@ -1,4 +1,3 @@
-#include "fhir/fhir_reference.h"
 #include "smart/smart_decide_own.h"
 #include "smart/smart_types.h"
 
@@ -177,80 +176,6 @@ static void decide_instance(decision_t *d)
     }
 }
 
-/* True when a bare id can only be a Patient's: FHIR's `patient` parameters list Group as well, and yet read Patients alone. */
-static bool takes_patients_only(const decision_t *d, base_span_t code)
-{
-    const fhir_parameter_t *parameter;
-    unsigned i;
-
-    if (base_span_is(code, "patient")) {
-        return true;
-    }
-    parameter = fhir_parameter_find(d->policy->definitions, d->request->type, code);
-
-    for (i = 0; parameter != NULL && i < parameter->paths.n; i++) {
-        if (parameter->paths.rows[i].target == NULL ||
-            strcmp(parameter->paths.rows[i].target, "Patient") != 0) {
-            break;
-        }
-    }
-    return parameter != NULL && i > 0 && i == parameter->paths.n;
-}
-
-/* True when one alternative of a subject-type parameter names a Patient other than those of the cover (C15, C18). */
-static bool alternative_is_other(const decision_t *d, const smart_cover_t *cover, base_span_t code,
-                                 base_span_t value)
-{
-    static const base_span_t patient = BASE_SPAN_LIT("Patient");
-    fhir_reference_t reference;
-
-    /* as most say it: the bare id */
-    if (smart_cover_has_patient(cover, value)) {
-        return false;
-    }
-    fhir_reference_parse(value, &reference);
-    if (reference.kind == FHIR_REFERENCE_BARE) {
-        return !smart_cover_has_patient(cover, reference.id) &&
-               (fhir_type_is(cover->type, "Patient") || takes_patients_only(d, code));
-    }
-    return base_span_eq(reference.type, patient) &&
-           fhir_reference_is_own(&reference, cover->base->urls, cover->base->urls_n) &&
-           !smart_cover_has_patient(cover, reference.id);
-}
-
-static bool item_is_other(const decision_t *d, const smart_cover_t *cover, const fhir_item_t *item)
-{
-    base_span_t rest = item->value, part, id;
-    bool typed = item->modifier.p != NULL && base_span_is(item->modifier, "Patient");
-
-    if (item->chained || (item->modifier.p != NULL && !typed) ||
-        !smart_cover_is_subject(cover->type, item->code)) {
-        return false;
-    }
-    while (rest.p != NULL) {
-        part = fhir_query_split(&rest);
-        id = typed && fhir_id_is_valid(part) ? part : base_span_make(NULL, 0);
-        if (alternative_is_other(d, cover, item->code, part) ||
-            (id.p != NULL && !smart_cover_has_patient(cover, id))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool searches_other_patient(const decision_t *d, const smart_cover_t *cover)
-{
-    const fhir_item_t *item;
-    size_t at = 0;
-
-    while ((item = fhir_query_next(&d->request->query, &at)) != NULL) {
-        if (item_is_other(d, cover, item)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* L9: a Provenance is searched by its targets once these were read. */
 static bool searches_by_target(const decision_t *d)
 {
@@ -282,9 +207,7 @@ static void decide_by_target(decision_t *d, const smart_cover_t *cover,
 static void decide_narrowed(decision_t *d, const smart_cover_t *cover,
                             const smart_parameters_t *parameters)
 {
-    bool confined = smart_cover_is_confined(cover);
-
-    if (confined && searches_other_patient(d, cover)) {
+    if (parameters->other_patient) {
         refuse(d, BASE_OTHER_PATIENT, "C15");
         return;
     }
@@ -292,7 +215,7 @@ static void decide_narrowed(decision_t *d, const smart_cover_t *cover,
         decide_by_target(d, cover, parameters);
         return;
     }
-    if (confined && smart_cover_parameter(d->request->type) == NULL) {
+    if (smart_cover_parameter(d->request->type) == NULL && smart_cover_is_confined(cover)) {
         refuse(d, BASE_NOT_NARROWABLE, "C19");
         return;
     }
@@ -647,7 +570,8 @@ static void decide_operation(decision_t *d)
     }
 }
 
-static bool is_public_path(const fhir_request_t *request, const smart_policy_t *policy)
+__attribute__((noinline)) static bool is_public_path(const fhir_request_t *request,
+                                                     const smart_policy_t *policy)
 {
     base_span_t path = request->path;
     size_t i;
@@ -670,7 +594,8 @@ bool smart_decide_is_public(const fhir_request_t *request, const smart_policy_t 
     fhir_interaction_t interaction = request->row->interaction;
 
     return interaction == FHIR_CAPABILITIES || interaction == FHIR_SMART_CONFIGURATION ||
-           interaction == FHIR_PREFLIGHT || is_public_path(request, policy);
+           interaction == FHIR_PREFLIGHT ||
+           (policy->public_paths_n > 0 && is_public_path(request, policy));
 }
 
 /*
@@ -773,7 +698,7 @@ void smart_decide(const smart_grants_t *grants, const fhir_request_t *request,
     smart_verdict_init(verdict);
     verdict->interaction = request->row->name;
     if (request->type != NULL) {
-        verdict->type = base_span_of(request->type->name);
+        verdict->type = base_span_make(request->type->name, request->type->name_n);
     }
     if (smart_decide_is_public(request, policy)) {
         decide_public(&d);

@@ -1,5 +1,7 @@
 #include "smart/smart_parameters.h"
 
+#include "fhir/fhir_reference.h"
+
 #include <string.h>
 
 /* One query being judged, and its present item. */
@@ -11,6 +13,7 @@ typedef struct {
     const fhir_type_t *type;
     const smart_cover_t *cover;
     bool checked;
+    bool confined; /* a search of a type, confined to patients */
     smart_parameters_t *out;
     const fhir_item_t *item;
     fhir_use_t *use; /* of the item */
@@ -101,11 +104,13 @@ static bool reaches_own(const judging_t *j, const fhir_type_t *type)
 /* C5 (a): to the patient whom the search is narrowed to anyway. */
 static bool goes_to_own_patient(const judging_t *j, const fhir_hop_t *hop)
 {
-    const fhir_type_t *patient = fhir_type_find(j->policy->definitions, BASE_SPAN("Patient"));
+    const fhir_definitions_t *definitions = j->policy->definitions;
+    const fhir_type_t *patient = fhir_type_find(definitions, BASE_SPAN("Patient"));
+    const fhir_parameter_t *parameter = fhir_parameter_find(definitions, j->type, hop->name);
 
-    if (j->type == NULL || patient == NULL || hop->reverse || !set_is(&hop->to, patient) ||
-        !smart_cover_is_confined(j->cover) || !fhir_parameter_is_subject(j->type, hop->name) ||
-        !is_single(j->type)) {
+    if (j->type == NULL || patient == NULL || parameter == NULL || hop->reverse ||
+        !set_is(&hop->to, patient) || !smart_cover_is_confined(j->cover) ||
+        !smart_cover_is_subject(j->type, parameter) || !is_single(j->type)) {
         return false;
     }
     return reaches_own(j, patient);
@@ -114,9 +119,12 @@ static bool goes_to_own_patient(const judging_t *j, const fhir_hop_t *hop)
 /* C6, the exception: what refers to the own patient by the element that narrows it. */
 static bool comes_from_own(const judging_t *j, const fhir_hop_t *hop)
 {
+    const fhir_parameter_t *parameter =
+        fhir_parameter_find(j->policy->definitions, hop->restriction, hop->name);
+
     if (!is_patient(j->type) || j->use->n_hops != 1 || hop->restriction == NULL ||
-        !smart_cover_is_confined(j->cover) ||
-        !smart_cover_is_subject(hop->restriction, hop->name)) {
+        parameter == NULL || !smart_cover_is_confined(j->cover) ||
+        !smart_cover_is_subject(hop->restriction, parameter)) {
         return false;
     }
     return reaches_own(j, hop->restriction);
@@ -463,11 +471,70 @@ static void judge_unknown(judging_t *j)
     }
 }
 
+/* True when a bare id can only be a Patient's: FHIR's `patient` parameters list Group as well, and yet read Patients alone. */
+static bool takes_patients_only(const fhir_parameter_t *parameter)
+{
+    unsigned i;
+
+    if (strcmp(parameter->name, "patient") == 0) {
+        return true;
+    }
+    for (i = 0; i < parameter->paths.n; i++) {
+        if (parameter->paths.rows[i].target == NULL ||
+            strcmp(parameter->paths.rows[i].target, "Patient") != 0) {
+            return false;
+        }
+    }
+    return i > 0;
+}
+
+/* True when one alternative of a subject-type parameter names a Patient other than those of the cover (C15, C18). */
+static bool alternative_is_other(const smart_cover_t *cover, const fhir_use_t *use,
+                                 base_span_t value)
+{
+    fhir_reference_t reference;
+
+    if (smart_cover_has_patient(cover, value)) {
+        return false;
+    }
+    fhir_reference_parse(value, &reference);
+    if (reference.kind == FHIR_REFERENCE_BARE) {
+        return use->modifier == FHIR_MODIFIER_TYPE || is_patient(cover->type) ||
+               takes_patients_only(use->parameter);
+    }
+    return base_span_is(reference.type, "Patient") &&
+           fhir_reference_is_own(&reference, cover->base->urls, cover->base->urls_n) &&
+           !smart_cover_has_patient(cover, reference.id);
+}
+
+/* C15: of a search that is confined to patients. */
+static bool is_other_patient(const judging_t *j)
+{
+    const fhir_use_t *use = j->use;
+    base_span_t rest = j->item->value;
+
+    if (!smart_cover_is_subject(j->type, use->parameter) ||
+        (use->modifier != FHIR_MODIFIER_NONE &&
+         (use->modifier != FHIR_MODIFIER_TYPE || !is_patient(use->restriction))) ||
+        smart_cover_has_patient(j->cover, rest)) { /* as most say it: one bare id */
+        return false;
+    }
+    while (rest.p != NULL) {
+        if (alternative_is_other(j->cover, use, fhir_query_split(&rest))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What a search may ask; reads and histories have less. */
 static void judge_search_item(judging_t *j)
 {
     switch (j->use->kind) {
     case FHIR_USE_FILTER:
+        if (j->confined && is_other_patient(j)) {
+            j->out->other_patient = true;
+        }
         break;
     case FHIR_USE_CHAIN:
     case FHIR_USE_HAS:
@@ -552,7 +619,7 @@ static void judge_counting(judging_t *j)
     const fhir_item_t *item;
     size_t at = 0;
 
-    while (j->checked && j->out->counts && (item = fhir_query_next(j->query, &at)) != NULL) {
+    while ((item = fhir_query_next(j->query, &at)) != NULL) {
         fhir_use_read(j->policy->definitions, j->type, item, j->use);
         if (j->use->kind == FHIR_USE_UNKNOWN) {
             refuse(j, BASE_NOT_NARROWABLE, "C1");
@@ -578,13 +645,16 @@ void smart_parameters_judge(const smart_grants_t *grants, const smart_policy_t *
     j.type = type;
     j.cover = cover;
     j.checked = cover != NULL && !smart_cover_is_true(cover);
+    j.confined = j.checked && asking == SMART_ASK_SEARCH && smart_cover_is_confined(cover);
     j.out = out;
     j.use = &use;
     while ((j.item = fhir_query_next(query, &at)) != NULL) {
         fhir_use_read(policy->definitions, type, j.item, &use);
         judge_item(&j);
     }
-    judge_counting(&j);
+    if (j.checked && out->counts) {
+        judge_counting(&j);
+    }
 }
 
 void smart_parameters_filter(const smart_grants_t *grants, const smart_policy_t *policy,

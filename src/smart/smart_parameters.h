@@ -26,7 +26,9 @@ typedef struct {
     bool includes; /* at least one include is forwarded */
     bool dropped;  /* at least one is not (C2) */
     bool counts;   /* _summary=count or _count=0: nothing but a number comes back */
-    bool lists;    /* a _list or _in names an instance that must be looked at first (C9) */
+    bool
+        other_patient; /* of a search: one names a patient whom the cover is not confined to (C15, C18) */
+    bool lists;        /* a _list or _in names an instance that must be looked at first (C9) */
     fhir_type_set_t included; /* types that forwarded _includes name */
 } smart_parameters_t;
 

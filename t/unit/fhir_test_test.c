@@ -716,7 +716,8 @@ static void test_paths(void)
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const fhir_path_t path = {rows[i].text, rows[i].datatype, NULL};
-        const fhir_parameter_t parameter = {"x", FHIR_TOKEN, false, {&path, 1}, {{0}}};
+        const fhir_parameter_t parameter = {
+            .name = "x", .name_n = 1, .kind = FHIR_TOKEN, .paths = {&path, 1}};
         const fhir_test_t *test;
 
         is_int(compile(&parameter, "a", &test), rows[i].reason, "%s of %s", rows[i].text,

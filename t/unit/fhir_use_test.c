@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 
-static const base_span_t bases[] = {BASE_SPAN_LIT("https://fhir.example.org/r4")};
 static base_arena_t *arena;
 static char told[4096];
 static size_t told_n;
@@ -341,67 +340,6 @@ static void test_types(void)
     ok(!fhir_use_types(defs, base_span_make(NULL, 0), &(fhir_type_set_t){{0}}), "no value");
 }
 
-static const struct {
-    const char *type, *item, *told;
-} patients[] = {
-    {"Observation", "patient=1", "P1"},
-    {"Observation", "patient=Patient/1", "P1"},
-    {"Observation", "patient=https://fhir.example.org/r4/Patient/1", "P1"},
-    {"Observation", "patient=https://other.example.org/r4/Patient/1", "F1"},
-    {"Observation", "patient=Patient/1/_history/2", "P1"},
-    {"Observation", "patient=1,Patient/2", "P1 P2"},
-    {"Observation", "patient=1\\,2", "-"},
-    {"Observation", "patient=", "-"},
-    {"Observation", "patient=1,", "P1 -"},
-    {"Observation", "patient=urn:uuid:1", "-"},
-    {"Observation", "patient=Patient?name=x", "-"},
-    {"Observation", "patient=%231", "-"},
-    {"Observation", "patient:identifier=a|b", "I"},
-    {"Observation", "patient:missing=true", "M"},
-    {"Observation", "patient:not=1", "B"},
-    {"Observation", "subject=1", "?1"},
-    {"Observation", "subject=Patient/1", "P1"},
-    {"Observation", "subject=Group/1", "O1"},
-    {"Observation", "subject:Patient=1", "P1"},
-    {"Observation", "subject:Group=1", "O1"},
-    {"Observation", "subject:Group=Patient/1", "P1"},
-    {"Observation", "encounter=1", "O1"},
-    {"Observation", "performer=Practitioner/1,2", "O1 ?2"},
-    {"Patient", "_id=1,2", "P1 P2"},
-    {"Patient", "_id=Patient/1", "-"},
-    {"Patient", "_id=a|1", "-"},
-};
-
-static void test_patients(void)
-{
-    const fhir_definitions_t *defs = fhir_definitions_of(FHIR_R4);
-
-    for (size_t i = 0; i < sizeof(patients) / sizeof(patients[0]); i++) {
-        fhir_query_t query;
-        fhir_use_t use;
-        base_span_t rest;
-
-        (void) fhir_query_parse(base_span_of(patients[i].item), base_span_make(NULL, 0), arena,
-                                &query);
-        fhir_use_read(defs, fhir_type_find(defs, base_span_of(patients[i].type)), &query.items[0],
-                      &use);
-        is_int(use.kind, FHIR_USE_FILTER, "a filter");
-        told_n = 0;
-        rest = query.items[0].value;
-        while (rest.p != NULL) {
-            fhir_patient_value_t value;
-            const char letter[] = {(told_n > 0 ? ' ' : '\0'), '\0'};
-
-            fhir_use_patient(defs, &use, &rest, bases, 1, &value);
-            tell(letter);
-            told[told_n++] = "P?OF-IMB"[value.names];
-            told[told_n] = '\0';
-            tell_span(value.id);
-        }
-        is_str(told, patients[i].told, "%s?%s", patients[i].type, patients[i].item);
-    }
-}
-
 int main(void)
 {
     UNIT_BEGIN();
@@ -409,7 +347,6 @@ int main(void)
     test_uses();
     test_sort();
     test_types();
-    test_patients();
     base_arena_free(arena);
     UNIT_END();
 }

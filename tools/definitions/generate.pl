@@ -7,6 +7,7 @@
 
 use strict;
 use warnings;
+no warnings 'portable';
 use File::Basename qw(dirname);
 use JSON::PP;
 
@@ -18,6 +19,9 @@ my %CLASS = map { (my $c = uc $_) =~ tr/-/_/; ($_ => "FHIR_CLASS_$c") }
     qw(compartment definitional shared patient-linked indirect infrastructure);
 my %KIND = map { ($_ => 'FHIR_' . uc $_) }
     qw(token reference string uri date number quantity composite special);
+
+# Odd numbers of many bits.
+my ($FIRST_FACTOR, $NEXT_FACTOR) = map { oct "0x$_" } qw(1e3779b97f4a7c15 5851f42d4c957f2d);
 
 my @guides = map { read_json("$here/data/$_.json") } qw(us-core);
 write_version($_) for qw(r4 r4b r5);
@@ -63,6 +67,8 @@ sub tables {
         push @types, type_row($v, $name, more_of($version, $name), \@parameters, \@memberships);
     }
     my $abstracts = strings($v, sort @{ $data->{abstract} });
+    my $names_of  = name_index($v, @{ $v->{names} });
+    my $commons   = name_index($v, sort keys %{ $data->{common} });
     my $text = join "\n", @{ $v->{lines} };
     $text .= "\n\nstatic const fhir_parameter_t parameters[] = {\n" . join('', @parameters) . "};\n";
     $text .= "\nstatic const fhir_membership_t memberships[] = {\n" . join('', @memberships) . "};\n";
@@ -72,8 +78,8 @@ sub tables {
     return $text . <<"END";
 
 const fhir_definitions_t fhir_definitions_$version = {
-    $constant, "$version", "$data->{number}", types, $n_types,
-    $abstracts, $n_abstracts, parameters + $common, $n_common};
+    $constant, "$version", "$data->{number}", types, $n_types, $names_of,
+    $abstracts, $n_abstracts, parameters + $common, $n_common, $commons};
 END
 }
 
@@ -92,24 +98,25 @@ sub type_row {
     my ($v, $name, $more, $parameters, $memberships) = @_;
     my $type = $v->{data}{types}{$name};
     my $own  = $type->{parameters} || {};
-    my $from = parameters($v, $parameters, $own);
+    my $from = parameters($v, $parameters, $own, subjects($v, $type));
 
     delete @{$more}{ keys %$own };
     my $from_more = parameters($v, $parameters, $more);
-    return sprintf "    {\"%s\", %d, %s, parameters + %d, %d, parameters + %d, %d,\n     {%s},\n     %s,\n     %s,\n     %s},\n",
-        $name, $v->{index}{$name}, $CLASS{ $type->{class} } || die("$name: class\n"),
-        $from, scalar keys %$own, $from_more, scalar keys %$more,
+    return sprintf "    {\"%s\", %d, %d, %s, parameters + %d, %d, %s, parameters + %d, %d,\n     {%s},\n     %s,\n     %s,\n     %s},\n",
+        $name, length $name, $v->{index}{$name}, $CLASS{ $type->{class} } || die("$name: class\n"),
+        $from, scalar keys %$own, name_index($v, sort keys %$own), $from_more, scalar keys %$more,
         join(', ', map { members($v, $memberships, $type->{members}{$_}) } @COMPARTMENTS),
         paths($v, member_paths($type)), narrowing($v, $type), paths($v, @{ $type->{links} || [] });
 }
 
 sub parameters {
-    my ($v, $rows, $set) = @_;
+    my ($v, $rows, $set, %subjects) = @_;
     my $from = @$rows;
     for my $code (sort keys %$set) {
         my $p = $set->{$code};
-        push @$rows, sprintf "    {\"%s\", %s, %s, %s, %s},\n", $code,
+        push @$rows, sprintf "    {\"%s\", %d, %s, %s, %s, %s, %s},\n", $code, length $code,
             $KIND{ $p->{kind} } || die("$code: kind\n"), $p->{complex} ? 'true' : 'false',
+            $subjects{$code} ? 'true' : 'false',
             paths($v, @{ $p->{paths} }), type_set($v, @{ $p->{targets} || [] });
     }
     return $from;
@@ -135,22 +142,28 @@ sub member_paths {
 
 sub narrowing {
     my ($v, $type) = @_;
-    my $n = $type->{narrowing} or return '{NULL, false, false, {NULL, 0}, NULL, 0}';
-    my $p = $type->{parameters}{ $n->{parameter} } || $v->{data}{common}{ $n->{parameter} }
-        || die "$n->{parameter}: unknown\n";
-    my @paths    = $p->{kind} eq 'reference' ? @{ $p->{paths} } : ();
-    my @subjects = subjects($type, $n->{parameter}, @paths);
+    my $n = $type->{narrowing} or return '{NULL, false, false, {NULL, 0}}';
 
-    return sprintf '{"%s", %s, %s, %s, %s, %d}', $n->{parameter},
+    return sprintf '{"%s", %s, %s, %s}', $n->{parameter},
         $n->{value} eq 'Patient/{id}' ? 'true' : 'false', $n->{exact} ? 'true' : 'false',
-        paths($v, @paths), strings($v, @subjects), scalar @subjects;
+        paths($v, narrowing_paths($v, $type));
 }
 
-# Parameters that read the narrowing element and can name a Patient (RULES C15).
+sub narrowing_paths {
+    my ($v, $type) = @_;
+    my $n = $type->{narrowing} or return;
+    my $p = $type->{parameters}{ $n->{parameter} } || $v->{data}{common}{ $n->{parameter} }
+        || die "$n->{parameter}: unknown\n";
+    return $p->{kind} eq 'reference' ? @{ $p->{paths} } : ();
+}
+
+# The type's own parameters that read the narrowing element and can name a Patient (RULES C15); of patient-linked types `patient`, where it
+# reads nothing but links (RULES D8).
 sub subjects {
-    my ($type, $narrowing, @paths) = @_;
-    my %element  = map { ((split /\|/)[0] => 1) } @paths;
-    my %subjects = ($narrowing => 1);
+    my ($v, $type) = @_;
+    my %element  = map { ((split /\|/)[0] => 1) } narrowing_paths($v, $type);
+    my %link     = map { ((split /\|/)[0] => 1) } @{ $type->{links} || [] };
+    my %subjects = $type->{narrowing} ? ($type->{narrowing}{parameter} => 1) : ();
     for my $code (keys %{ $type->{parameters} || {} }) {
         my $p = $type->{parameters}{$code};
         next unless $p->{kind} eq 'reference';
@@ -158,8 +171,11 @@ sub subjects {
             my ($text, undef, $target) = split /\|/, $path;
             $subjects{$code} = 1 if $element{$text} && ($target || 'Patient') eq 'Patient';
         }
+        $subjects{$code} = 1
+            if $type->{class} eq 'patient-linked' && $code eq 'patient' && @{ $p->{paths} }
+            && !grep { !$link{ (split /\|/)[0] } } @{ $p->{paths} };
     }
-    return sort keys %subjects;
+    return %subjects;
 }
 
 # A {rows, n} initialiser; equal lists share one array.
@@ -188,6 +204,55 @@ sub pooled {
         push @{ $v->{lines} }, "static const $ctype $pool->{$body}\[] = {$body};";
     }
     return $pool->{$body};
+}
+
+# The fhir_index_t of sorted names: a factor by which no two of them fall together, and what falls where.
+sub name_index {
+    my ($v, @names) = @_;
+    return '{NULL, 0, 0}' unless @names;
+    my @keys = map { name_key($_) } @names;
+    for my $bits (1 .. 12) {
+        next if 1 << $bits < 2 * @names;
+        my $factor = $FIRST_FACTOR;
+        for (1 .. 20_000) {
+            my @slots = slots(\@keys, $factor, $bits);
+            return sprintf '{%s, UINT64_C(0x%x), %d}', pooled($v, 'uint8_t', 'slots', @slots), $factor, 64 - $bits
+                if @slots;
+            $factor = times64($factor, $NEXT_FACTOR) | 1;
+        }
+    }
+    die "@names: no index found\n";
+}
+
+# As fhir_definitions.c has it: a name from its beginning and from its end, with its length.
+sub name_key {
+    my ($name) = @_;
+    my $n = length $name;
+    return [unpack('Q<', $name), $n ^ unpack('Q<', substr $name, -8)] if $n >= 8;
+    return [unpack('L<', $name), $n ^ unpack('L<', substr $name, -4)] if $n >= 4;
+    return [ord $name, $n ^ (ord(substr $name, $n >> 1) << 8 | ord substr $name, -1)];
+}
+
+# 1 + the row that falls there, 0: none. Empty: two rows fall together.
+sub slots {
+    my ($keys, $factor, $bits) = @_;
+    my @slots = (0) x (1 << $bits);
+    for my $row (0 .. $#$keys) {
+        my ($begin, $end) = @{ $keys->[$row] };
+        my $at = times64(times64($begin, $factor) ^ $end, $factor) >> (64 - $bits);
+        return if $slots[$at];
+        $slots[$at] = $row + 1;
+    }
+    return @slots;
+}
+
+# Modulo 2^64, without a sign.
+sub times64 {
+    my ($x, $y) = @_;
+    use integer;
+    my $product = $x * $y;
+    no integer;
+    return $product & ~0;
 }
 
 sub type_set {
