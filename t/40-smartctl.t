@@ -125,6 +125,29 @@ like($table, qr/^as said  refused  B1   scope_missing\s+GET \/Condition\/1  # ot
 is($exit, 1, 'one that is not');
 like($table, qr/^WRONG/, 'is shown');
 
+# a resource as it is, and headers in any case
+($exit, $table) = ctl('explain', '--cases', spew('body', '{"request":"POST /Observation","scope":"patient/Observation.c","patient":"p1","headers":{"Content-Type":"application/fhir+json"},'
+    . '"body":{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p1"}},"reason":"ok"}' . "\n"));
+is($exit, 0, 'a body that is a resource');
+
+# what is no case says why, and where
+for my $broken (
+    ['{"request":"GET /Patient/1"',                                  qr/:1: .+, at column \d+$/m],
+    ['["GET /Patient/1"]',                                           qr/:1 is no JSON object$/m],
+    ['{"scope":"system/*.rs"}',                                      qr{:1: no "request" like "GET /Patient/1"$}m],
+    ['{"request":"/Patient/1"}',                                     qr{:1: no "request" like}],
+    ['{"request":"GET /Patient/1","scopes":"system/*.rs"}',          qr/:1: unknown member "scopes"$/m],
+    ['{"request":"GET /Patient/1","scope":["system/*.rs"]}',         qr/:1: "scope" must be a string$/m],
+    ['{"request":"GET /Patient/1","headers":{"If-Match":"W/1"}}',    qr/:1: header "If-Match" decides nothing; those that do: accept, content-type, if-none-exist, prefer$/m],
+    ['{"request":"GET /Patient/1","headers":{"Accept":1}}',          qr/:1: header "Accept" must be a string$/m],
+  )
+{
+    my ($line, $said) = @$broken;
+    ($exit, undef, my $error) = ctl('explain', '--cases', spew('broken', "$line\n"));
+    is($exit, 2, "no case: $line");
+    like($error, $said, 'and why');
+}
+
 # every entry of a policy can be tried out: what it changes of what is said
 my @anna  = ('--scope', 'patient/*.cruds', '--patient', 'p1');
 my @json  = ('--content-type', 'application/fhir+json', '--body');

@@ -1,5 +1,7 @@
 /* `smartctl explain`: what would be decided, by which rule, and what would be sent and checked. The module's own judge decides. */
 
+#define _POSIX_C_SOURCE 200809L
+
 #include "smartctl.h"
 
 #include "smart/smart_explain.h"
@@ -9,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char smartctl_explain_usage[] =
     "smartctl explain [option ...] <METHOD> '<path below the base>[?query]'\n"
@@ -71,19 +74,28 @@ typedef struct {
     smart_judge_t judge;
 } stage_t;
 
-/* Headers by option. */
+#define HEADERS "accept, content-type, if-none-exist, prefer"
+
+/* Where a header goes that decides something, NULL: another. Names of headers have no case (RFC 9110 section 5.1). */
 static base_span_t *header_place(smart_message_t *message, const char *name)
 {
-    if (strcmp(name, "accept") == 0) {
-        return &message->accept;
+    const struct {
+        const char *name;
+        base_span_t *place;
+    } headers[] = {
+        {"accept", &message->accept},
+        {"content-type", &message->fhir.content_type},
+        {"if-none-exist", &message->fhir.if_none_exist},
+        {"prefer", &message->prefer},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        if (strcasecmp(name, headers[i].name) == 0) {
+            return headers[i].place;
+        }
     }
-    if (strcmp(name, "content-type") == 0) {
-        return &message->fhir.content_type;
-    }
-    if (strcmp(name, "prefer") == 0) {
-        return &message->prefer;
-    }
-    return strcmp(name, "if-none-exist") == 0 ? &message->fhir.if_none_exist : NULL;
+    return NULL;
 }
 
 static bool add_patient(options_t *options, const char *value)
@@ -538,11 +550,52 @@ static int tell_row(stage_t *stage, smart_step_t step, const void *data)
     return wrong ? SMARTCTL_REFUSED : SMARTCTL_OK;
 }
 
+/* What a line of cases may say. */
+static bool case_is_known(const char *key)
+{
+    static const char *const keys[] = {"request", "claims", "scope", "patient", "user",
+                                       "headers", "body",   "name",  "reason"};
+    size_t i;
+
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (strcmp(key, keys[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False: said what is wrong. `where` is the file and the line. */
+static bool case_members(const json_t *c, const char *where)
+{
+    const char *key, *header;
+    json_t *value, *of;
+
+    json_object_foreach((json_t *) c, key, value)
+    {
+        if (!case_is_known(key)) {
+            return smartctl_fail(false, "%s: unknown member \"%s\"", where, key);
+        }
+        if (strcmp(key, "body") != 0 && strcmp(key, "claims") != 0 && strcmp(key, "headers") != 0 &&
+            !json_is_string(value)) {
+            return smartctl_fail(false, "%s: \"%s\" must be a string", where, key);
+        }
+    }
+    json_object_foreach(json_object_get(c, "headers"), header, of)
+    {
+        if (!json_is_string(of)) {
+            return smartctl_fail(false, "%s: header \"%s\" must be a string", where, header);
+        }
+    }
+    return member(c, "request") != NULL && strchr(member(c, "request"), ' ') != NULL
+               ? true
+               : smartctl_fail(false, "%s: no \"request\" like \"GET /Patient/1\"", where);
+}
+
 static bool case_claims(options_t *options, const json_t *c)
 {
     json_t *claims = json_object_get(c, "claims");
 
-    free(options->claims_text);
     options->claims_text = claims == NULL ? NULL : json_dumps(claims, 0);
     return (claims == NULL || options->claims_text != NULL) &&
            (member(c, "scope") == NULL || set_claim(options, "scope", member(c, "scope"))) &&
@@ -550,7 +603,7 @@ static bool case_claims(options_t *options, const json_t *c)
            (member(c, "user") == NULL || set_claim(options, "fhir-user", member(c, "user")));
 }
 
-static bool case_headers(options_t *options, const json_t *c)
+static bool case_headers(options_t *options, const json_t *c, const char *where)
 {
     const char *name;
     json_t *value;
@@ -559,33 +612,66 @@ static bool case_headers(options_t *options, const json_t *c)
     json_object_foreach(json_object_get(c, "headers"), name, value)
     {
         place = header_place(&options->message, name);
-        if (place == NULL || !json_is_string(value)) {
-            return false;
+        if (place == NULL) {
+            return smartctl_fail(false, "%s: header \"%s\" decides nothing; those that do: %s",
+                                 where, name, HEADERS);
         }
         *place = base_span_of(json_string_value(value));
     }
     return true;
 }
 
+/* As it is, or a resource. */
+static char *case_body(const json_t *c)
+{
+    const json_t *body = json_object_get(c, "body");
+
+    return body == NULL           ? NULL
+           : json_is_string(body) ? strdup(json_string_value(body))
+                                  : json_dumps(body, JSON_ENCODE_ANY | JSON_COMPACT);
+}
+
 static void set_target(smart_message_t *message, base_span_t method, base_span_t text);
 
-static int judge_case(const options_t *common, const json_t *c)
+static int judge_case(const options_t *common, const json_t *c, const char *where)
 {
     options_t options = *common;
     base_span_t line = base_span_of(member(c, "request")), method;
+    char *body = case_body(c);
     int code = SMARTCTL_USAGE;
 
     options.claims = json_deep_copy(common->claims);
     options.claims_text = NULL;
-    options.body_text = member(c, "body");
-    options.message.fhir.has_body = options.body_text != NULL;
+    options.body_text = body;
+    options.message.fhir.has_body = body != NULL;
     method = base_span_split(&line, ' ');
-    if (line.p != NULL && case_claims(&options, c) && case_headers(&options, c)) {
+    if (case_claims(&options, c) && case_headers(&options, c, where)) {
         set_target(&options.message, method, line);
         code = judge(&options, tell_row, c);
     }
     json_decref(options.claims);
     free(options.claims_text);
+    free(body);
+    return code;
+}
+
+static int judge_line(const options_t *options, base_span_t line, size_t number)
+{
+    char where[512];
+    json_error_t error;
+    json_t *c = json_loadb((const char *) line.p, line.n, JSON_REJECT_DUPLICATES, &error);
+    int code = SMARTCTL_USAGE;
+
+    (void) snprintf(where, sizeof(where), "%s:%zu", options->cases_path, number);
+    if (c == NULL) {
+        (void) smartctl_fail(SMARTCTL_USAGE, "%s: %s, at column %d", where, error.text,
+                             error.column);
+    } else if (!json_is_object(c)) {
+        (void) smartctl_fail(SMARTCTL_USAGE, "%s is no JSON object", where);
+    } else if (case_members(c, where)) {
+        code = judge_case(options, c, where);
+    }
+    json_decref(c);
     return code;
 }
 
@@ -596,22 +682,14 @@ static int judge_cases(const options_t *options)
     char *text = smartctl_read(options->cases_path, &n);
     base_span_t rest = base_span_make(text, n), line;
     int code = text == NULL ? SMARTCTL_USAGE : SMARTCTL_OK, one;
-    json_error_t error;
-    json_t *c;
 
     while (code != SMARTCTL_USAGE && rest.p != NULL) {
         line = base_span_split(&rest, '\n');
         number++;
-        if (line.n == 0 || line.p[0] == '#') {
-            continue;
+        if (line.n > 0 && line.p[0] != '#') {
+            one = judge_line(options, line, number);
+            code = one > code ? one : code;
         }
-        c = json_loadb((const char *) line.p, line.n, JSON_REJECT_DUPLICATES, &error);
-        one = c == NULL ? SMARTCTL_USAGE : judge_case(options, c);
-        json_decref(c);
-        if (one == SMARTCTL_USAGE) {
-            (void) smartctl_fail(SMARTCTL_USAGE, "%s:%zu is no case", options->cases_path, number);
-        }
-        code = one > code ? one : code;
     }
     free(text);
     return code;
