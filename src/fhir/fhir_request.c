@@ -301,6 +301,7 @@ static base_reason_t read_body(fhir_request_t *req)
     if (req->message.has_body && (req->method & with_body) == 0) {
         return BASE_BODY_UNEXPECTED;
     }
+    req->parameters_pending = req->method == FHIR_POST && req->shape == FHIR_SHAPE_OPERATION;
     if (!is_form_search(req)) {
         return BASE_OK;
     }

@@ -53,6 +53,8 @@ typedef struct {
     base_span_t seal;
     bool conditional;  /* PUT, PATCH, DELETE by criteria, or If-None-Exist */
     bool form_pending; /* a _search whose form is not read yet: parse again with it */
+    bool
+        parameters_pending; /* an operation by POST, whose body is not looked at here: Parameters in it are not part of the query */
     fhir_query_t query;
     base_span_t path; /* as it goes upstream: the raw path, a leading %24 of a segment as '$' */
     fhir_message_t message;

@@ -25,6 +25,7 @@ typedef struct {
     const fhir_request_t *request;
     const fhir_definitions_t *definitions;
     bool is_patch;
+    bool of_any_type; /* of an operation: a resource, or Parameters */
     base_json_t js;
     base_span_t in;
     body_key_t key;
@@ -121,7 +122,7 @@ static base_reason_t judge_string(reader_t *r)
     if (reason != BASE_OK) {
         return reason;
     }
-    if (r->key == KEY_TYPE) {
+    if (r->key == KEY_TYPE && r->request->type != NULL) {
         r->typed = !text.cut && base_span_is(text_span(&text), r->request->type->name);
     } else if (r->key == KEY_ID) {
         r->named = !text.cut && base_span_eq(text_span(&text), r->request->id);
@@ -209,7 +210,7 @@ static base_reason_t judge_json(reader_t *r, bool named, base_arena_t *arena)
     base_json_init(&r->js, BASE_JSON_STRICT | BASE_JSON_FOLD, BASE_JSON_DEPTH_MAX, hashes,
                    MEMBERS_MAX);
     reason = read_all(r);
-    if (reason != BASE_OK || r->is_patch) {
+    if (reason != BASE_OK || r->is_patch || r->of_any_type) {
         return reason;
     }
     return r->typed && (r->named || !named) ? BASE_OK : BASE_BODY_TYPE;
@@ -226,13 +227,17 @@ base_reason_t smart_body_judge(const smart_grants_t *grants, const fhir_request_
     r.request = request;
     r.definitions = definitions;
     r.in = body;
+    r.of_any_type = request->row->interaction == FHIR_OPERATION;
     r.is_patch = request->row->interaction == FHIR_PATCH ||
                  request->row->interaction == FHIR_PATCH_CONDITIONAL;
     if (base_span_find(media, ',') < media.n) {
         /* Said twice: which one counts is the server's choice. */
         return BASE_CONTENT_TYPE;
     }
-    if (is_raw_binary(request) && !r.is_patch) {
+    if (r.of_any_type && body.n == 0) {
+        return BASE_OK;
+    }
+    if (!r.of_any_type && is_raw_binary(request) && !r.is_patch) {
         return BASE_OK;
     }
     if (!smart_media_is_json(media) && !(r.is_patch && smart_media_is_json_patch(media))) {

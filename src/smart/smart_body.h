@@ -15,6 +15,7 @@
 /*
  * Judges the whole body in one strict pass. BASE_OK; BASE_CONTENT_TYPE for what is not JSON (create, update) or JSON Patch or JSON Parameters (patch): it could not
  * be read as the server will; BASE_JSON_* for broken JSON; BASE_BODY_TYPE; BASE_CONDITIONAL_REFERENCE; BASE_NO_MEMORY.
+ * Of an operation the body may be any resource, Parameters, or nothing; references are what is judged.
  * A Binary of any media type but FHIR's own is raw content (B11) and is not looked into.
  */
 base_reason_t smart_body_judge(const smart_grants_t *grants, const fhir_request_t *request,

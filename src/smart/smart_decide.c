@@ -76,7 +76,7 @@ bool smart_decision_parameters(decision_t *d, smart_asking_t asking, const smart
 }
 
 /* L20, L23: another page of a search that is not known. What is on it is judged by r or s, each entry by itself. */
-static void decide_page(decision_t *d)
+void smart_decide_page(decision_t *d)
 {
     smart_cover_t any = {0};
 
@@ -100,7 +100,7 @@ static void decide_base_page(decision_t *d)
         refuse(d, BASE_PARAMETER_REFUSED, "L20");
         return;
     }
-    decide_page(d);
+    smart_decide_page(d);
 }
 
 /* D9: what lies at and below Patient/{another id} is refused by the request alone, whether it exists or not. */
@@ -111,7 +111,7 @@ bool smart_decision_names_other(const decision_t *d, const smart_cover_t *cover)
 }
 
 /* What must be looked at before the request may go (smart_lookup). */
-static void look_first(decision_t *d, unsigned lookup)
+void smart_decision_look_first(decision_t *d, unsigned lookup)
 {
     d->verdict->obligations |= SMART_PREREAD;
     d->verdict->lookups |= lookup;
@@ -138,9 +138,9 @@ static void decide_confined_instance(decision_t *d, const smart_cover_t *cover,
         return;
     }
     if (interaction != FHIR_READ && !d->policy->history_own) {
-        look_first(d, SMART_LOOKUP_CURRENT);
+        smart_decision_look_first(d, SMART_LOOKUP_CURRENT);
     } else if (interaction == FHIR_READ && is_by_targets(d, cover)) {
-        look_first(d, SMART_LOOKUP_PROVENANCE);
+        smart_decision_look_first(d, SMART_LOOKUP_PROVENANCE);
     }
     smart_decision_oblige(
         d, SMART_RESPONSE,
@@ -170,7 +170,7 @@ static void decide_instance(decision_t *d)
     if (!smart_cover_is_true(&cover)) {
         decide_confined_instance(d, &cover, &parameters);
     } else if (parameters.page) {
-        decide_page(d);
+        smart_decide_page(d);
     } else {
         allow(d, "L2");
     }
@@ -197,7 +197,7 @@ static void decide_by_target(decision_t *d, const smart_cover_t *cover,
         refuse(d, BASE_NOT_NARROWABLE, "L9");
         return;
     }
-    look_first(d, SMART_LOOKUP_TARGETS);
+    smart_decision_look_first(d, SMART_LOOKUP_TARGETS);
     note_parameters(d, smart_decision_oblige(d, SMART_RESPONSE, SMART_CHECK_SEARCHSET, cover),
                     parameters);
     allow(d, "L9");
@@ -232,7 +232,7 @@ static bool compartment_is_own(decision_t *d, const smart_cover_t *cover)
         return true;
     }
     if (fhir_type_is(d->request->compartment, "Encounter")) {
-        look_first(d, SMART_LOOKUP_COMPARTMENT);
+        smart_decision_look_first(d, SMART_LOOKUP_COMPARTMENT);
         return true;
     }
     if (!fhir_type_is(d->request->compartment, "Patient")) {
@@ -246,7 +246,7 @@ static bool compartment_is_own(decision_t *d, const smart_cover_t *cover)
     return true;
 }
 
-static void decide_search(decision_t *d)
+void smart_decide_search(decision_t *d)
 {
     smart_cover_t cover = smart_grants_cover(d->grants, SMART_S, d->request->type);
     smart_parameters_t parameters;
@@ -260,12 +260,12 @@ static void decide_search(decision_t *d)
         return;
     }
     if (parameters.lists) {
-        look_first(d, SMART_LOOKUP_LISTS);
+        smart_decision_look_first(d, SMART_LOOKUP_LISTS);
     }
     if (!smart_cover_is_true(&cover)) {
         decide_narrowed(d, &cover, &parameters);
     } else if (parameters.page) {
-        decide_page(d);
+        smart_decide_page(d);
     } else {
         if (parameters.includes && !smart_grants_all(d->grants, SMART_S)) {
             note_parameters(d,
@@ -289,7 +289,7 @@ static void decide_type_history(decision_t *d)
     } else if (!smart_cover_is_true(&cover)) {
         refuse(d, BASE_PATIENT_INTERACTION, "B2");
     } else if (parameters.page) {
-        decide_page(d);
+        smart_decide_page(d);
     } else {
         allow(d, "L2");
     }
@@ -336,7 +336,7 @@ static void decide_own_compartment(decision_t *d, const smart_parameters_t *para
         return;
     }
     if (fhir_type_is(d->request->compartment, "Encounter")) {
-        look_first(d, SMART_LOOKUP_COMPARTMENT);
+        smart_decision_look_first(d, SMART_LOOKUP_COMPARTMENT);
     }
     types = smart_types_own(d->grants, d->request, d->policy->definitions, &listed, &other);
     if (fhir_type_set_is_empty(&types)) {
@@ -382,191 +382,6 @@ static void decide_system(decision_t *d)
         refuse(d, BASE_PATIENT_INTERACTION, d->request->compartment == NULL ? "L17" : "D7");
     } else {
         decide_types(d, &parameters);
-    }
-}
-
-/* B6: the covers that an operation needs are true; else *missing says which is not. */
-static bool operation_granted(const decision_t *d, const smart_operation_t *row)
-{
-    const fhir_type_t *type = d->request->type;
-    smart_cover_t cover;
-    unsigned at;
-    size_t i;
-
-    for (i = 0; i < row->need_n; i++) {
-        if (row->need[i].type != NULL && strcmp(row->need[i].type, "*") == 0) {
-            if (!smart_grants_all(d->grants, row->need[i].letters)) {
-                return false;
-            }
-            continue;
-        }
-        type = row->need[i].type == NULL
-                   ? d->request->type
-                   : fhir_type_find(d->policy->definitions, base_span_of(row->need[i].type));
-        for (at = 0; at < SMART_LETTERS; at++) {
-            if ((row->need[i].letters & (1u << at)) == 0) {
-                continue;
-            }
-            if (type == NULL) {
-                return false;
-            }
-            cover = smart_grants_cover(d->grants, 1u << at, type);
-            if (!smart_cover_is_true(&cover)) {
-                return false;
-            }
-        }
-    }
-    for (at = 0; row->need_n == 0 && at < SMART_LETTERS; at++) {
-        cover = smart_grants_cover(d->grants, 1u << at, type);
-        if ((row->letters & (1u << at)) != 0 && smart_cover_is_true(&cover)) {
-            return true;
-        }
-    }
-    return row->need_n > 0;
-}
-
-/* L23: what comes back is not pinned. */
-static void check_operation(decision_t *d)
-{
-    smart_cover_t any = {0};
-
-    if (!smart_grants_each(d->grants, SMART_R | SMART_S)) {
-        any.letter = SMART_R | SMART_S;
-        smart_decision_oblige(d, SMART_RESPONSE, SMART_CHECK_OPERATION, &any);
-        d->verdict->check[d->verdict->check_n - 1].id = base_span_make(NULL, 0);
-    }
-    allow(d, "B6");
-}
-
-/* B6: on an instance of the patient, read first, what reads it; what comes back is judged. Not under a constraint, and not by a body. */
-static void decide_of_patient(decision_t *d, const smart_operation_t *row,
-                              const smart_cover_t *cover)
-{
-    if (d->request->level != FHIR_LEVEL_INSTANCE || (row->letters & SMART_R) == 0 ||
-        cover->letter != SMART_R || d->request->method == FHIR_POST ||
-        !smart_cover_is_confined(cover) || smart_cover_is_constrained(cover)) {
-        refuse(d, BASE_PATIENT_INTERACTION, "B6");
-    } else if (smart_decision_names_other(d, cover)) {
-        refuse(d, BASE_OTHER_PATIENT, "B6");
-    } else {
-        look_first(d, SMART_LOOKUP_INSTANCE);
-        check_operation(d);
-    }
-}
-
-static void decide_by_scopes(decision_t *d, const smart_operation_t *row)
-{
-    unsigned letter = row->letters & (~row->letters + 1);
-    smart_cover_t cover;
-
-    if (operation_granted(d, row)) {
-        check_operation(d);
-    } else if (d->request->type == NULL || row->need_n > 0) {
-        refuse(d, BASE_SCOPE_MISSING, "B6");
-    } else {
-        cover = smart_grants_cover(d->grants, letter, d->request->type);
-        if (!smart_cover_is_empty(&cover)) {
-            decide_of_patient(d, row, &cover);
-            return;
-        }
-        refuse(d, smart_grants_missing(d->grants, letter, d->request->type, &d->verdict->missing),
-               "B6");
-    }
-}
-
-/* L16: the types of the answer that are granted, unless all are; each entry is judged. */
-static void decide_everything(decision_t *d)
-{
-    const fhir_definitions_t *definitions = d->policy->definitions;
-    fhir_type_set_t listed, all = fhir_type_set_all(definitions), types = {{0}};
-    smart_cover_t cover, plain;
-    smart_check_t *check;
-    unsigned i;
-
-    if (d->request->type == NULL) {
-        refuse(d, BASE_OPERATION_REFUSED, "B6");
-        return;
-    }
-    cover = smart_grants_cover(d->grants, SMART_R, d->request->type);
-    if (smart_cover_is_empty(&cover)) {
-        smart_decision_missing(d, SMART_R);
-        return;
-    }
-    if (smart_decision_names_other(d, &cover)) {
-        refuse(d, BASE_OTHER_PATIENT, "B6");
-        return;
-    }
-    plain = cover;
-    plain._alternative_n = 0;
-    if (!smart_cover_is_true(&cover) && (!fhir_type_is(d->request->type, "Patient") ||
-                                         !smart_cover_has_patient(&plain, d->request->id))) {
-        look_first(d, SMART_LOOKUP_INSTANCE);
-    }
-    check_operation(d);
-    if (d->verdict->check_n == 0) {
-        return;
-    }
-    if (!smart_types_listed(d->request, d->policy->definitions, &listed) ||
-        d->request->method == FHIR_POST) {
-        refuse(d, BASE_OPERATION_REFUSED, "L16");
-        return;
-    }
-    for (i = 0; i < definitions->n_types; i++) {
-        smart_cover_t read = smart_grants_cover(d->grants, SMART_R, &definitions->types[i]);
-        smart_cover_t search = smart_grants_cover(d->grants, SMART_S, &definitions->types[i]);
-
-        if (fhir_type_set_has(&listed, &definitions->types[i]) &&
-            (!smart_cover_is_empty(&read) || !smart_cover_is_empty(&search))) {
-            fhir_type_set_add(&types, &definitions->types[i]);
-        }
-    }
-    check = &d->verdict->check[0];
-    check->types = types;
-    if (fhir_type_set_is_empty(&types)) {
-        refuse(d, BASE_SCOPE_MISSING, "L16");
-    } else if (memcmp(&types, &all, sizeof(all)) != 0 &&
-               !smart_grants_wildcard(d->grants, SMART_R | SMART_S)) {
-        d->verdict->obligations |= SMART_NARROW;
-    }
-}
-
-/* B6: a search in other words. Narrowing goes into the query, so Parameters in a body are for true covers; new documents need c. */
-static void decide_as_search(decision_t *d)
-{
-    smart_cover_t cover = smart_grants_cover(d->grants, SMART_S, d->request->type);
-    smart_cover_t create = smart_grants_cover(d->grants, SMART_C, d->request->type);
-    size_t at = 0;
-
-    if (d->request->method == FHIR_POST && !smart_cover_is_true(&cover)) {
-        refuse(d, smart_cover_is_empty(&cover) ? BASE_SCOPE_MISSING : BASE_OPERATION_REFUSED, "B6");
-    } else if (base_span_is(d->request->operation, "docref") && !smart_cover_is_true(&create) &&
-               (d->request->method == FHIR_POST ||
-                fhir_query_find(&d->request->query, BASE_SPAN("on-demand"), &at) != NULL)) {
-        (void) smart_grants_missing(d->grants, SMART_C, d->request->type, &d->verdict->missing);
-        refuse(d, BASE_SCOPE_MISSING, "B6");
-    } else {
-        decide_search(d);
-    }
-}
-
-static void decide_operation(decision_t *d)
-{
-    const smart_operation_t *row =
-        smart_operation_find(d->policy->operations, d->policy->operations_n, d->request);
-
-    if (base_span_is(d->request->operation, "export")) {
-        smart_decide_export(d);
-    } else if (row == NULL) {
-        refuse(d, BASE_OPERATION_REFUSED, "B6");
-        smart_operation_missing(d->request, &d->verdict->missing);
-    } else if (row->kind == SMART_OPERATION_DENIED) {
-        refuse(d, BASE_OPERATION_REFUSED, "B6");
-    } else if (row->kind == SMART_OPERATION_SEARCH) {
-        decide_as_search(d);
-    } else if (row->kind == SMART_OPERATION_EVERYTHING) {
-        decide_everything(d);
-    } else {
-        decide_by_scopes(d, row);
     }
 }
 
@@ -655,8 +470,8 @@ static void (*const deciders[])(decision_t *d) = {
     [FHIR_HISTORY_INSTANCE] = decide_instance,
     [FHIR_HISTORY_TYPE] = decide_type_history,
     [FHIR_HISTORY_SYSTEM] = decide_system,
-    [FHIR_SEARCH_TYPE] = decide_search,
-    [FHIR_SEARCH_COMPARTMENT] = decide_search,
+    [FHIR_SEARCH_TYPE] = smart_decide_search,
+    [FHIR_SEARCH_COMPARTMENT] = smart_decide_search,
     [FHIR_SEARCH_COMPARTMENT_ALL] = decide_system,
     [FHIR_SEARCH_SYSTEM] = decide_system,
     [FHIR_PAGE] = decide_base_page,
@@ -679,7 +494,7 @@ static void decide_protected(decision_t *d)
         return;
     }
     if (interaction == FHIR_OPERATION) {
-        decide_operation(d);
+        smart_decide_operation(d);
         return;
     }
     if (interaction < sizeof(deciders) / sizeof(deciders[0]) && deciders[interaction] != NULL &&

@@ -194,11 +194,17 @@ void smart_decide_export(smart_decision_t *d)
         refuse(d, BASE_EXPORT_UNBOUND);
         return;
     }
+    if (d->request->parameters_pending) {
+        d->verdict->takes_parameters = true;
+        d->verdict->obligations |= SMART_BODY;
+        d->verdict->reason = BASE_OK;
+        d->verdict->rule = "B8";
+        return;
+    }
     check = smart_decision_oblige(d, SMART_RESPONSE | SMART_SEAL, SMART_CHECK_KICKOFF, &any);
     check->id = base_span_make(NULL, 0);
     check->types = types;
     d->verdict->obligations |= said ? 0 : SMART_NARROW;
-    d->verdict->obligations |= d->request->method == FHIR_POST ? SMART_BODY : 0;
     d->verdict->reason = BASE_OK;
     d->verdict->rule = "B8";
 }

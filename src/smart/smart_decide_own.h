@@ -30,6 +30,18 @@ bool smart_decision_parameters(smart_decision_t *d, smart_asking_t asking,
 /* True when the path names a Patient who is none of the cover's (D9). */
 bool smart_decision_names_other(const smart_decision_t *d, const smart_cover_t *cover);
 
+/* What must be looked at before the request may go (smart_lookup). */
+void smart_decision_look_first(smart_decision_t *d, unsigned lookup);
+
+/* A search of a type, of a compartment or not. */
+void smart_decide_search(smart_decision_t *d);
+
+/* Another page of a search that is not known (L20, L23). */
+void smart_decide_page(smart_decision_t *d);
+
+/* Operations (B6, B7). */
+void smart_decide_operation(smart_decision_t *d);
+
 /* The kick-off of an export (B8). */
 void smart_decide_export(smart_decision_t *d);
 

@@ -5,6 +5,7 @@
 #include "smart/smart_decide.h"
 #include "smart/smart_media.h"
 #include "smart/smart_parameters.h"
+#include "smart/smart_parameters_body.h"
 #include "smart/smart_subscription.h"
 
 #include <string.h>
@@ -171,11 +172,29 @@ static bool is_encoded(const smart_judge_t *judge)
     return coding.n > 0 && !base_span_is_nocase(coding, "identity");
 }
 
+/* The request itself; of an operation that takes a resource like a create, as if it were one. NULL: no memory. */
+static fhir_request_t *as_create(smart_judge_t *judge)
+{
+    fhir_request_t *request = &judge->_request;
+
+    if (judge->_verdict.body_is_resource) {
+        request = base_arena_alloc(judge->_arena, sizeof(*request));
+        if (request != NULL) {
+            *request = judge->_request;
+            request->row = fhir_interaction_match(FHIR_POST, FHIR_SHAPE_TYPE, false, false, false);
+        }
+    }
+    return request;
+}
+
 static void judge_body(smart_judge_t *judge)
 {
     base_span_t context = judge->_message.security_context;
-    base_reason_t reason = smart_body_judge(
-        judge->_grants, &judge->_request, judge->_policy->definitions, judge->_body, judge->_arena);
+    const fhir_request_t *request = as_create(judge);
+    base_reason_t reason =
+        request == NULL ? BASE_NO_MEMORY
+                        : smart_body_judge(judge->_grants, request, judge->_policy->definitions,
+                                           judge->_body, judge->_arena);
 
     /* B5: a reference of the resource, though it travels beside it. */
     if (reason == BASE_OK && base_span_find(context, '?') < context.n) {
@@ -307,11 +326,16 @@ static smart_step_t next_of_write(smart_judge_t *judge)
 
 static smart_step_t start_write(smart_judge_t *judge)
 {
+    fhir_request_t *request = as_create(judge);
+
+    if (request == NULL) {
+        refuse(judge, BASE_NO_MEMORY, "L26");
+        return finish(judge);
+    }
     judge->_writing = true;
     judge->_edits.came = judge->_request.path;
-    smart_write_start(&judge->_write, judge->_arena, judge->_grants, judge->_policy,
-                      &judge->_request, &judge->_none_exist, judge->_body,
-                      judge->_limits.read_buffer);
+    smart_write_start(&judge->_write, judge->_arena, judge->_grants, judge->_policy, request,
+                      &judge->_none_exist, judge->_body, judge->_limits.read_buffer);
     return next_of_write(judge);
 }
 
@@ -365,7 +389,7 @@ size_t smart_judge_body_max(const smart_judge_t *judge)
     fhir_interaction_t interaction = judge->_request.row->interaction;
 
     return smart_judge_is_form_search(judge) || interaction == FHIR_PATCH ||
-                   interaction == FHIR_PATCH_CONDITIONAL || smart_judge_is_kickoff(judge)
+                   interaction == FHIR_PATCH_CONDITIONAL || judge->_verdict.takes_parameters
                ? judge->_limits.body_buffer
                : SIZE_MAX;
 }
@@ -420,6 +444,26 @@ static smart_step_t start_lookup(smart_judge_t *judge)
     return next_of_lookup(judge);
 }
 
+/* B6, B8: Parameters of the body are judged as the query is. */
+static smart_step_t take_parameters(smart_judge_t *judge)
+{
+    base_span_t media = judge->_message.fhir.content_type;
+    base_reason_t reason = BASE_OK;
+
+    if (judge->_body.n > 0) {
+        reason = smart_media_is_json(media) && base_span_find(media, ',') == media.n
+                     ? smart_parameters_body_read(judge->_body, judge->_arena,
+                                                  &judge->_request.query, &judge->_place)
+                     : BASE_CONTENT_TYPE;
+    }
+    if (reason != BASE_OK) {
+        refuse(judge, reason, reason == BASE_CONTENT_TYPE ? "L11" : "B6");
+        return finish(judge);
+    }
+    judge->_request.parameters_pending = judge->_decided = false;
+    return smart_judge_next(judge);
+}
+
 smart_step_t smart_judge_next(smart_judge_t *judge)
 {
     if (judge->_done || judge->_syntax != BASE_OK) {
@@ -448,7 +492,10 @@ smart_step_t smart_judge_next(smart_judge_t *judge)
     if (judge->_request.row->interaction == FHIR_BATCH) {
         return start_batch(judge);
     }
-    if (smart_verdict_obliges(&judge->_verdict, SMART_BODY) && !smart_judge_is_kickoff(judge)) {
+    if (judge->_verdict.takes_parameters) {
+        return take_parameters(judge);
+    }
+    if (smart_verdict_obliges(&judge->_verdict, SMART_BODY)) {
         judge_body(judge);
     }
     if (judge->_verdict.reason != BASE_OK) {
@@ -457,7 +504,8 @@ smart_step_t smart_judge_next(smart_judge_t *judge)
     if (judge->_verdict.lookups != 0) {
         return start_lookup(judge);
     }
-    return is_checked_write(judge) ? start_write(judge) : prepare_and_finish(judge);
+    return judge->_verdict.submits || is_checked_write(judge) ? start_write(judge)
+                                                              : prepare_and_finish(judge);
 }
 
 /* Of a _search the request is read anew: parameters of URL and form are one multiset (L11). */
@@ -471,12 +519,6 @@ void smart_judge_body(smart_judge_t *judge, base_span_t body)
         judge->_message.fhir.form = judge->_body;
         judge->_decided = false;
         parse(judge);
-    } else if (smart_judge_is_kickoff(judge) && judge->_body.n > 0) {
-        judge->_decided = false;
-        judge->_syntax = smart_judge_take_parameters(judge);
-        if (judge->_syntax != BASE_OK) {
-            refuse(judge, judge->_syntax, judge->_syntax == BASE_CONTENT_TYPE ? "L11" : "B8");
-        }
     }
 }
 

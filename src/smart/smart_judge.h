@@ -22,10 +22,10 @@
 
 #include "base/base_arena.h"
 #include "fhir/fhir_request.h"
-#include "smart/smart_export_body.h"
 #include "smart/smart_grants.h"
 #include "smart/smart_link.h"
 #include "smart/smart_lookup.h"
+#include "smart/smart_parameters_body.h"
 #include "smart/smart_step.h"
 #include "smart/smart_stored.h"
 #include "smart/smart_write.h"
@@ -82,11 +82,11 @@ typedef struct {
     smart_verdict_t _verdict;
     smart_edits_t _edits;
     base_span_t _body;
-    base_span_t _form;           /* as it is sent */
-    base_span_t _sent_body;      /* of an export: what goes instead of _body; absent: as it came */
-    smart_export_place_t _place; /* in _body */
-    const smart_sealer_t *_sealer; /* NULL: none */
-    const smart_link_t *_link;     /* what the seal says that was opened; NULL: none */
+    base_span_t _form;      /* as it is sent */
+    base_span_t _sent_body; /* of an export: what goes instead of _body; absent: as it came */
+    smart_parameters_place_t _place; /* in _body */
+    const smart_sealer_t *_sealer;   /* NULL: none */
+    const smart_link_t *_link;       /* what the seal says that was opened; NULL: none */
     smart_limits_t _limits;
     fhir_query_t _none_exist; /* of a conditional create */
     smart_write_t _write;

@@ -17,17 +17,6 @@ bool smart_judge_is_kickoff(const smart_judge_t *judge)
     return judge->_verdict.check_n == 1 && judge->_verdict.check[0].kind == SMART_CHECK_KICKOFF;
 }
 
-base_reason_t smart_judge_take_parameters(smart_judge_t *judge)
-{
-    base_span_t media = judge->_message.fhir.content_type;
-
-    if (!smart_media_is_json(media) || base_span_find(media, ',') < media.n) {
-        return BASE_CONTENT_TYPE;
-    }
-    return smart_export_body_read(judge->_body, judge->_arena, &judge->_request.query,
-                                  &judge->_place);
-}
-
 /* A filter begins with its type: "Observation?"; other commas belong to its values. */
 static bool begins_filter(base_span_t text)
 {
@@ -174,8 +163,8 @@ static base_reason_t say_types(smart_judge_t *judge)
                                                           &judge->_request.query, FHIR_FROM_URL)
                                  : reason;
     }
-    judge->_sent_body = smart_export_body_add(judge->_body, &judge->_place, "_type",
-                                              check->narrowing.item->value, judge->_arena);
+    judge->_sent_body = smart_parameters_body_add(judge->_body, &judge->_place, "_type",
+                                                  check->narrowing.item->value, judge->_arena);
     return judge->_sent_body.p == NULL ? BASE_NO_MEMORY : BASE_OK;
 }
 

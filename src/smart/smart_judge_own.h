@@ -28,9 +28,6 @@ base_reason_t smart_judge_say_types(smart_judge_t *judge, smart_check_t *check);
 /* True once it is decided that it is one, and may begin. */
 bool smart_judge_is_kickoff(const smart_judge_t *judge);
 
-/* Its Parameters join the query: BASE_OK, or why they cannot. */
-base_reason_t smart_judge_take_parameters(smart_judge_t *judge);
-
 /* What the query alone does not decide: filters, and that links can be sealed. BASE_OK, or the verdict's reason. */
 base_reason_t smart_judge_kickoff(smart_judge_t *judge);
 

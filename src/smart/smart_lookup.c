@@ -10,9 +10,9 @@ static const struct {
     unsigned why;
     const char *rule;
 } rules[] = {
-    {SMART_LOOKUP_CURRENT, "D11"}, {SMART_LOOKUP_INSTANCE, "B6"}, {SMART_LOOKUP_COMPARTMENT, "D7"},
-    {SMART_LOOKUP_LISTS, "C9"},    {SMART_LOOKUP_TARGETS, "L9"},  {SMART_LOOKUP_PROVENANCE, "D6"},
-    {SMART_LOOKUP_BINARY, "B11"},  {SMART_LOOKUP_CONTEXT, "B11"},
+    {SMART_LOOKUP_CURRENT, "D11"},    {SMART_LOOKUP_INSTANCE, "B6"}, {SMART_LOOKUP_CHANGED, "B6"},
+    {SMART_LOOKUP_COMPARTMENT, "D7"}, {SMART_LOOKUP_LISTS, "C9"},    {SMART_LOOKUP_TARGETS, "L9"},
+    {SMART_LOOKUP_PROVENANCE, "D6"},  {SMART_LOOKUP_BINARY, "B11"},  {SMART_LOOKUP_CONTEXT, "B11"},
 };
 
 static const smart_lookup_want_t *want(const smart_lookup_t *lookup)
@@ -82,7 +82,7 @@ smart_step_t smart_lookup_ask(smart_lookup_t *lookup, unsigned stage, const fhir
 bool smart_lookup_holds(const smart_lookup_t *lookup, const fhir_facts_t *facts, base_span_t id)
 {
     return !facts->id.unknown && base_span_eq(fhir_text_span(&facts->id), id) &&
-           smart_watch_holds(lookup->_watch, SMART_R | SMART_S, facts);
+           smart_watch_holds(lookup->_watch, SMART_R | SMART_S | SMART_U, facts);
 }
 
 static bool is_true(const smart_lookup_want_t *one)

@@ -154,6 +154,7 @@ base_reason_t smart_lookup_plan(smart_lookup_t *lookup, unsigned lookups)
 {
     static const unsigned instance[] = {SMART_LOOKUP_CURRENT, SMART_LOOKUP_INSTANCE,
                                         SMART_LOOKUP_PROVENANCE};
+    smart_lookup_want_t *one;
     static const unsigned raw[] = {SMART_LOOKUP_BINARY, SMART_LOOKUP_CONTEXT};
     const fhir_request_t *request = lookup->_request;
     base_reason_t reason = BASE_OK;
@@ -172,6 +173,13 @@ base_reason_t smart_lookup_plan(smart_lookup_t *lookup, unsigned lookups)
             !add_granted(lookup, instance[i], request->type, request->id, false)) {
             return BASE_PREREAD_TOO_MANY;
         }
+    }
+    if ((lookups & SMART_LOOKUP_CHANGED) != 0) {
+        one = add(lookup, SMART_LOOKUP_CHANGED, request->type, request->id);
+        if (one == NULL) {
+            return BASE_PREREAD_TOO_MANY;
+        }
+        one->cover[one->cover_n++] = smart_grants_cover(lookup->_grants, SMART_U, request->type);
     }
     for (i = 0; i < sizeof(raw) / sizeof(raw[0]); i++) {
         if ((lookups & raw[i]) != 0 && add(lookup, raw[i], request->type, request->id) == NULL) {

@@ -10,29 +10,37 @@
 #define INSTANCE (1u << FHIR_LEVEL_INSTANCE)
 #define ANY      (FHIR_GET | FHIR_POST)
 
-#define ROW(name, levels, types, kind, letters)                                                    \
-    {                                                                                              \
-        name, levels, types, ANY, SMART_OPERATION_##kind, letters, {{NULL, 0}}, 0                  \
-    }
-
-/* What takes a resource is called by POST alone (B7). */
-#define POST_ROW(name, levels, types, kind, letters)                                               \
-    {                                                                                              \
-        name, levels, types, FHIR_POST, SMART_OPERATION_##kind, letters, {{NULL, 0}}, 0            \
-    }
+#define VERSION (1u << FHIR_LEVEL_VERSION)
 
 /* clang-format off */
+#define ROW(name, levels, types, kind, letters) \
+    {name, levels, types, ANY, SMART_OPERATION_##kind, letters, {{NULL, 0}}, 0, NULL}
+
+/* What takes a resource, or changes something, is called by POST alone (B7). */
+#define POST_ROW(name, levels, types, kind, letters) \
+    {name, levels, types, FHIR_POST, SMART_OPERATION_##kind, letters, {{NULL, 0}}, 0, NULL}
+
+#define OPEN_ROW(name, levels, types, kind, letters, open) \
+    {name, levels, types, ANY, SMART_OPERATION_##kind, letters, {{NULL, 0}}, 0, open}
+
 static const smart_operation_t defaults[] = {
-    ROW("everything",        INSTANCE,        "Patient Encounter EpisodeOfCare", EVERYTHING, SMART_R),
-    ROW("everything",        TYPE,            "Patient", SCOPES, SMART_S),
+    ROW("everything",        INSTANCE,        "Patient Encounter EpisodeOfCare Group MedicinalProductDefinition", EVERYTHING, SMART_R),
+    ROW("everything",        TYPE,            "Patient MedicinalProductDefinition", SCOPES, SMART_S),
     ROW("lastn",             TYPE,            "Observation", SEARCH, SMART_S),
     ROW("docref",            TYPE,            "DocumentReference", SEARCH, SMART_S),
-    ROW("stats",             TYPE,            "Observation", SCOPES, SMART_S),
+    ROW("stats",             TYPE,            "Observation", STATS, SMART_S),
+    ROW("find",              TYPE,            "List", FIND, SMART_S),
+    ROW("includes",          TYPE,            NULL, PAGE, SMART_S),
     POST_ROW("match",        TYPE,            "Patient", SCOPES, SMART_S),
-    ROW("find",              TYPE,            "List", SCOPES, SMART_S),
-    ROW("validate",          TYPE,            NULL, SCOPES, SMART_C | SMART_U),
-    ROW("validate",          INSTANCE,        NULL, SCOPES, SMART_R),
+    {"member-match", TYPE, "Patient", FHIR_POST, SMART_OPERATION_SCOPES, 0,
+     {{"Patient", SMART_S}, {"Coverage", SMART_S}, {"Consent", SMART_C}}, 3, NULL},
+    POST_ROW("validate",     TYPE,            NULL, CREATE, SMART_C | SMART_U),
+    ROW("validate",          INSTANCE,        NULL, VALIDATE, SMART_R),
+    POST_ROW("submit",       TYPE,            "Claim CoverageEligibilityRequest", CREATE, SMART_C),
     ROW("meta",              INSTANCE,        NULL, SCOPES, SMART_R),
+    POST_ROW("meta-add",     INSTANCE | VERSION, NULL, META, SMART_U),
+    POST_ROW("meta-delete",  INSTANCE | VERSION, NULL, META, SMART_U),
+    ROW("document",          INSTANCE,        "Composition", DOCUMENT, SMART_R),
     ROW("expand",            TYPE | INSTANCE, "ValueSet", SCOPES, SMART_R | SMART_S),
     ROW("validate-code",     TYPE | INSTANCE, "ValueSet CodeSystem", SCOPES, SMART_R | SMART_S),
     ROW("lookup",            TYPE | INSTANCE, "CodeSystem", SCOPES, SMART_R | SMART_S),
@@ -41,8 +49,22 @@ static const smart_operation_t defaults[] = {
     ROW("translate",         TYPE | INSTANCE, "ConceptMap", SCOPES, SMART_R | SMART_S),
     ROW("preferred-id",      TYPE | INSTANCE, "NamingSystem", SCOPES, SMART_R | SMART_S),
     ROW("translate-id",      TYPE | INSTANCE, "NamingSystem", SCOPES, SMART_R | SMART_S),
+    ROW("current-canonical", TYPE,            NULL, SCOPES, SMART_R | SMART_S),
     ROW("data-requirements", INSTANCE,        "ActivityDefinition Library Measure PlanDefinition", SCOPES, SMART_R),
     ROW("questionnaire",     INSTANCE,        "StructureDefinition", SCOPES, SMART_R),
+    POST_ROW("snapshot",     INSTANCE,        "StructureDefinition", SCOPES, SMART_R),
+    POST_ROW("snapshot",     TYPE,            "StructureDefinition", SCOPES, SMART_C),
+    OPEN_ROW("status",       INSTANCE,        "Subscription", SCOPES, SMART_R, "SubscriptionStatus"),
+    OPEN_ROW("status",       TYPE,            "Subscription", SCOPES, SMART_S, "SubscriptionStatus"),
+    OPEN_ROW("events",       INSTANCE,        "Subscription", SCOPES, SMART_R, "SubscriptionStatus"),
+    OPEN_ROW("conforms",     SYSTEM,          NULL, ANY, 0, "CapabilityStatement"),
+    OPEN_ROW("conforms",     TYPE | INSTANCE, "CapabilityStatement", ANY, 0, "CapabilityStatement"),
+    OPEN_ROW("implements",   SYSTEM,          NULL, ANY, 0, "CapabilityStatement"),
+    OPEN_ROW("implements",   TYPE | INSTANCE, "CapabilityStatement", ANY, 0, "CapabilityStatement"),
+    OPEN_ROW("subset",       SYSTEM,          NULL, ANY, 0, "CapabilityStatement"),
+    OPEN_ROW("subset",       TYPE | INSTANCE, "CapabilityStatement", ANY, 0, "CapabilityStatement"),
+    ROW("versions",          SYSTEM,          NULL, ANY, 0),
+    ROW("versions",          TYPE,            "CapabilityStatement", ANY, 0),
 };
 /* clang-format on */
 

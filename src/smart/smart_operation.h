@@ -12,9 +12,17 @@
 
 typedef enum {
     SMART_OPERATION_DENIED,
-    SMART_OPERATION_SCOPES,    /* true covers of `letters` on the type, any of them, or of `need` */
-    SMART_OPERATION_SEARCH,    /* decided as a search of the type: $lastn, $docref */
-    SMART_OPERATION_EVERYTHING /* r on the instance, r or s on what comes back (L16) */
+    SMART_OPERATION_SCOPES, /* true covers of `letters` on the type, any of them, or of `need`; r also on the patient's own instance */
+    SMART_OPERATION_VALIDATE, /* the same, and the own instance against the body */
+    SMART_OPERATION_ANY,      /* any valid token (B6) */
+    SMART_OPERATION_SEARCH,   /* decided as a search of the type: $lastn, $docref */
+    SMART_OPERATION_FIND,     /* as a search that brings a resource: $find */
+    SMART_OPERATION_STATS, /* s; by a patient's grant what says the own subject, unless there is a constraint */
+    SMART_OPERATION_PAGE,       /* s, and each entry on its own merit (L20) */
+    SMART_OPERATION_EVERYTHING, /* r on the instance, r or s on what comes back (L16) */
+    SMART_OPERATION_DOCUMENT,   /* as SCOPES, and persist=true needs c on Bundle */
+    SMART_OPERATION_CREATE, /* as SCOPES; under a check the body is judged as that of a create */
+    SMART_OPERATION_META    /* u on the instance, and no constraint on what it writes */
 } smart_operation_kind_t;
 
 #define SMART_OPERATION_NEEDS 8
@@ -33,7 +41,8 @@ typedef struct {
     smart_operation_kind_t kind;
     unsigned letters; /* any of them, on the type */
     smart_operation_need_t need[SMART_OPERATION_NEEDS];
-    size_t need_n; /* 0: `letters` says it */
+    size_t need_n;    /* 0: `letters` says it */
+    const char *open; /* a type that the answer shows whoever may call it; NULL: none */
 } smart_operation_t;
 
 /* The row that fits the request: first of `more` (the policy's), then of the defaults; NULL: none. */

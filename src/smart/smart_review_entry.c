@@ -43,6 +43,9 @@ bool smart_review_holds(smart_review_state_t *state, const smart_check_t *check,
     const smart_watch_t *watch = facts->type == NULL ? NULL : watch_for(state, facts->type);
     size_t at = grants_at(state, check->grants);
 
+    if (facts->type != NULL && fhir_type_set_has(&check->open, facts->type)) {
+        return true;
+    }
     return watch != NULL && at < state->grants_n &&
            smart_watch_holds_by(watch, 2 * at, 2, letters, facts);
 }

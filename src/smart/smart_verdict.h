@@ -43,6 +43,7 @@ typedef struct {
     32u /* the Provenance, then its targets, until one is covered (D6) */
 #define SMART_LOOKUP_BINARY                                                                        \
     64u /* documents that refer to the Binary, and its security context (B11) */
+#define SMART_LOOKUP_CHANGED 256u /* the instance that an operation changes, by u (B6) */
 #define SMART_LOOKUP_CONTEXT                                                                       \
     128u /* security contexts of the Binary that is written, and of the one stored (B11) */
 
@@ -102,7 +103,8 @@ typedef struct {
     size_t target_n;
     const struct smart_entry_check_s *entry; /* ENTRIES: of each entry that the client sent */
     size_t entry_n;
-    bool transaction; /* ENTRIES: of a transaction, else of a batch */
+    bool transaction;     /* ENTRIES: of a transaction, else of a batch */
+    fhir_type_set_t open; /* OPERATION: types that the operation shows whoever may call it (B6) */
     const struct smart_link_s *
         link; /* with SEAL: what all sealed links say alike; of a Bundle those to other pages are (C16) */
     const struct smart_sealer_s *sealer; /* with it; both belong to the request */
@@ -127,8 +129,12 @@ typedef struct {
     unsigned lookups;        /* with PREREAD, of what is no write: SMART_LOOKUP_* */
     const char *interaction; /* "search-type"; "" when the request was not understood */
     base_span_t type;        /* resource type, constant text; absent at system level */
-    bool is_public;          /* needs no token */
-    bool is_preflight;       /* answered at the edge, nothing is sent (B10) */
+    bool
+        takes_parameters; /* with BODY, of an operation: its Parameters join the query, then it is decided anew (B6) */
+    bool body_is_resource; /* with BODY, of an operation: it must be a resource of the type */
+    bool submits;          /* and is judged as that of a create (B6) */
+    bool is_public;        /* needs no token */
+    bool is_preflight;     /* answered at the edge, nothing is sent (B10) */
     size_t check_n;
     smart_check_t check
         [SMART_CHECKS_MAX]; /* last, and set up one by one: those beyond check_n hold nothing */

@@ -1,4 +1,4 @@
-#include "smart/smart_export_body.h"
+#include "smart/smart_parameters_body.h"
 
 #include "base/base_json.h"
 #include "base/base_writer.h"
@@ -13,7 +13,7 @@ typedef struct {
     unsigned char *text; /* room for all texts there can be, one at a time for a name and a value */
     size_t text_n;
     fhir_query_t *query;
-    smart_export_place_t *place;
+    smart_parameters_place_t *place;
     bool typed;
     base_reason_t reason;
 } reader_t;
@@ -114,6 +114,15 @@ static bool read_member(reader_t *r, base_span_t key, pair_t *pair)
     if (base_span_is(key, "name")) {
         return next(r) == BASE_JSON_STRING ? gather(r, &pair->name) : fail(r, BASE_BODY_TYPE);
     }
+    /* what a query cannot say: judged as an empty value */
+    if (base_span_is(key, "valueCoding") || base_span_is(key, "valueCodeableConcept")) {
+        base_json_skip(&r->js);
+        if (pair->value.p != NULL) {
+            return fail(r, BASE_BODY_TYPE);
+        }
+        pair->value = BASE_SPAN("");
+        return true;
+    }
     if (base_span_starts(key, "value")) {
         return read_value(r, &pair->value);
     }
@@ -164,7 +173,7 @@ static bool read_parameters(reader_t *r)
     if (next(r) != BASE_JSON_ARRAY) {
         return fail(r, BASE_BODY_TYPE);
     }
-    *r->place = (smart_export_place_t){(size_t) base_json_offset(&r->js), "", ""};
+    *r->place = (smart_parameters_place_t){(size_t) base_json_offset(&r->js), "", ""};
     while ((event = next(r)) == BASE_JSON_OBJECT) {
         if (!read_parameter(r)) {
             return false;
@@ -209,8 +218,8 @@ static bool read_all(reader_t *r)
         return fail(r, BASE_BODY_TYPE);
     }
     if (r->place->before == NULL) {
-        *r->place =
-            (smart_export_place_t){(size_t) base_json_offset(&r->js) - 1, ",\"parameter\":[", "]"};
+        *r->place = (smart_parameters_place_t){(size_t) base_json_offset(&r->js) - 1,
+                                               ",\"parameter\":[", "]"};
     }
     event = base_json_next(&r->js, &r->in);
     if (event != BASE_JSON_MORE) {
@@ -219,13 +228,13 @@ static bool read_all(reader_t *r)
     return fail(r, base_json_finish(&r->js));
 }
 
-base_reason_t smart_export_body_read(base_span_t body, base_arena_t *arena, fhir_query_t *query,
-                                     smart_export_place_t *place)
+base_reason_t smart_parameters_body_read(base_span_t body, base_arena_t *arena, fhir_query_t *query,
+                                         smart_parameters_place_t *place)
 {
     reader_t *r = base_arena_alloc(arena, sizeof(*r));
     uint64_t *hashes = base_arena_array(arena, MEMBERS_MAX, sizeof(*hashes));
 
-    *place = (smart_export_place_t){0, NULL, NULL};
+    *place = (smart_parameters_place_t){0, NULL, NULL};
     if (r == NULL || hashes == NULL) {
         return BASE_NO_MEMORY;
     }
@@ -242,8 +251,8 @@ base_reason_t smart_export_body_read(base_span_t body, base_arena_t *arena, fhir
     return r->reason;
 }
 
-base_span_t smart_export_body_add(base_span_t body, const smart_export_place_t *place,
-                                  const char *name, base_span_t value, base_arena_t *arena)
+base_span_t smart_parameters_body_add(base_span_t body, const smart_parameters_place_t *place,
+                                      const char *name, base_span_t value, base_arena_t *arena)
 {
     size_t size = body.n + value.n + strlen(name) + 128;
     unsigned char *memory = base_arena_alloc(arena, size);
