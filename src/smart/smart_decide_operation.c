@@ -125,26 +125,46 @@ static bool body_shapes_answer(const decision_t *d)
     return false;
 }
 
-/* On an instance of the patient, read first, what reads it; what comes back is judged. Not under a constraint. */
-static void decide_of_patient(decision_t *d, const smart_operation_t *row,
-                              const smart_cover_t *cover)
+/* What is granted without a constraint: scopes with one are no help here, and no harm (L25). */
+static smart_cover_t plain_cover(const decision_t *d, unsigned letter)
+{
+    smart_cover_t cover = smart_grants_cover(d->grants, letter, d->request->type);
+
+    cover._alternative_n = 0;
+    return cover;
+}
+
+/* On an instance of the patient, by a grant without a constraint; it is read first, and what comes back is judged. */
+static void decide_of_patient(decision_t *d, const smart_operation_t *row, unsigned letter)
+{
+    smart_cover_t plain = plain_cover(d, letter);
+
+    if (d->request->level != FHIR_LEVEL_INSTANCE || smart_cover_is_empty(&plain)) {
+        refuse(d, BASE_PATIENT_INTERACTION, "B6");
+    } else if (smart_decision_names_other(d, &plain)) {
+        refuse(d, BASE_OTHER_PATIENT, "B6");
+    } else {
+        smart_decision_look_first(d,
+                                  letter == SMART_U ? SMART_LOOKUP_CHANGED : SMART_LOOKUP_OPERATED);
+        check_answer(d, row);
+    }
+}
+
+/* By POST only what validates: against a resource, so against no Parameters that say a mode. */
+static void decide_reading(decision_t *d, const smart_operation_t *row, unsigned letter)
 {
     bool posts = d->request->method == FHIR_POST, validates = row->kind == SMART_OPERATION_VALIDATE;
     size_t at = 0;
 
-    if (d->request->level != FHIR_LEVEL_INSTANCE || cover->letter != SMART_R ||
-        (posts && !validates) || !smart_cover_is_confined(cover) ||
-        smart_cover_is_constrained(cover) ||
+    if (letter != SMART_R || (posts && !validates) ||
         (validates && fhir_query_find(&d->request->query, BASE_SPAN("mode"), &at) != NULL)) {
         refuse(d, BASE_PATIENT_INTERACTION, "B6");
-    } else if (smart_decision_names_other(d, cover)) {
-        refuse(d, BASE_OTHER_PATIENT, "B6");
-    } else {
-        smart_decision_look_first(d, SMART_LOOKUP_INSTANCE);
-        check_answer(d, row);
-        /* a resource, so no Parameters that say a mode */
-        d->verdict->body_is_resource = posts;
-        d->verdict->obligations |= posts ? SMART_BODY : 0;
+        return;
+    }
+    decide_of_patient(d, row, letter);
+    if (posts && d->verdict->reason == BASE_OK) {
+        d->verdict->body_is_resource = true;
+        d->verdict->obligations |= SMART_BODY;
     }
 }
 
@@ -162,7 +182,7 @@ static void decide_by_scopes(decision_t *d, const smart_operation_t *row)
         if (smart_cover_is_empty(&cover)) {
             refuse_missing(d, letter, d->request->type);
         } else {
-            decide_of_patient(d, row, &cover);
+            decide_reading(d, row, letter);
         }
     }
 }
@@ -319,24 +339,25 @@ static bool says_subject(const decision_t *d, const smart_cover_t *cover)
     return n == 1;
 }
 
-/* Numbers about many Observations: of all, or, without a constraint, of the own patient's. */
+/* Numbers about many Observations: of all, or of the own patient's by a grant without a constraint. */
 static void decide_stats(decision_t *d, const smart_operation_t *row)
 {
     smart_cover_t cover = smart_grants_cover(d->grants, SMART_S, d->request->type);
+    smart_cover_t plain = plain_cover(d, SMART_S);
     smart_parameters_t parameters;
 
     if (smart_cover_is_true(&cover)) {
         check_answer(d, row);
     } else if (smart_cover_is_empty(&cover)) {
         refuse_missing(d, SMART_S, d->request->type);
-    } else if (!smart_cover_is_confined(&cover) || smart_cover_is_constrained(&cover)) {
+    } else if (smart_cover_is_empty(&plain)) {
         refuse(d, BASE_PATIENT_INTERACTION, "B6");
     } else if (waits_for_parameters(d)) {
         return;
-    } else if (smart_decision_parameters(d, SMART_ASK_SEARCH, &cover, &parameters)) {
+    } else if (smart_decision_parameters(d, SMART_ASK_SEARCH, &plain, &parameters)) {
         if (parameters.other_patient) {
             refuse(d, BASE_OTHER_PATIENT, "C15");
-        } else if (!says_subject(d, &cover) || parameters.includes || parameters.dropped ||
+        } else if (!says_subject(d, &plain) || parameters.includes || parameters.dropped ||
                    parameters.page || parameters.lists || body_shapes_answer(d)) {
             refuse(d, BASE_PATIENT_INTERACTION, "B6");
         } else {
@@ -379,48 +400,17 @@ static void decide_as_create(decision_t *d, const smart_operation_t *row)
     }
 }
 
-/* A constraint on what $meta-add and $meta-delete write: whoever may write it could widen what he sees. */
-static bool labels_constrain(const decision_t *d)
-{
-    static const char *const labels[] = {"_tag", "_security", "_profile"};
-    const smart_alternative_t *alternative;
-    smart_cover_t cover;
-    size_t at, i, k;
-    unsigned letter;
-
-    for (letter = 0; letter < SMART_LETTERS; letter++) {
-        cover = smart_grants_cover(d->grants, 1u << letter, d->request->type);
-        at = 0;
-        while ((alternative = smart_cover_alternative(&cover, &at)) != NULL) {
-            for (i = 0; i < alternative->constraint.n; i++) {
-                for (k = 0; k < sizeof(labels) / sizeof(labels[0]); k++) {
-                    if (base_span_is(alternative->constraint.item[i].name, labels[k])) {
-                        return true;
-                    }
-                }
-            }
-        }
-    }
-    return false;
-}
-
+/* What may be updated without a constraint may be labelled: an update could do the same. */
 static void decide_meta(decision_t *d, const smart_operation_t *row)
 {
     smart_cover_t cover = smart_grants_cover(d->grants, SMART_U, d->request->type);
 
     if (smart_cover_is_empty(&cover)) {
         refuse_missing(d, SMART_U, d->request->type);
-    } else if (labels_constrain(d) || smart_cover_is_constrained(&cover)) {
-        refuse(d, BASE_SCOPE_CONSTRAINED, "B6");
     } else if (smart_cover_is_true(&cover)) {
         check_answer(d, row);
-    } else if (d->request->level != FHIR_LEVEL_INSTANCE) {
-        refuse(d, BASE_PATIENT_INTERACTION, "B6");
-    } else if (smart_decision_names_other(d, &cover)) {
-        refuse(d, BASE_OTHER_PATIENT, "B6");
     } else {
-        smart_decision_look_first(d, SMART_LOOKUP_CHANGED);
-        check_answer(d, row);
+        decide_of_patient(d, row, SMART_U);
     }
 }
 

@@ -10,9 +10,10 @@ static const struct {
     unsigned why;
     const char *rule;
 } rules[] = {
-    {SMART_LOOKUP_CURRENT, "D11"},    {SMART_LOOKUP_INSTANCE, "B6"}, {SMART_LOOKUP_CHANGED, "B6"},
-    {SMART_LOOKUP_COMPARTMENT, "D7"}, {SMART_LOOKUP_LISTS, "C9"},    {SMART_LOOKUP_TARGETS, "L9"},
-    {SMART_LOOKUP_PROVENANCE, "D6"},  {SMART_LOOKUP_BINARY, "B11"},  {SMART_LOOKUP_CONTEXT, "B11"},
+    {SMART_LOOKUP_CURRENT, "D11"}, {SMART_LOOKUP_INSTANCE, "B6"},    {SMART_LOOKUP_CHANGED, "B6"},
+    {SMART_LOOKUP_OPERATED, "B6"}, {SMART_LOOKUP_COMPARTMENT, "D7"}, {SMART_LOOKUP_LISTS, "C9"},
+    {SMART_LOOKUP_TARGETS, "L9"},  {SMART_LOOKUP_PROVENANCE, "D6"},  {SMART_LOOKUP_BINARY, "B11"},
+    {SMART_LOOKUP_CONTEXT, "B11"},
 };
 
 static const smart_lookup_want_t *want(const smart_lookup_t *lookup)

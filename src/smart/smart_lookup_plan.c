@@ -38,6 +38,20 @@ static bool add_granted(smart_lookup_t *lookup, unsigned why, const fhir_type_t 
     return true;
 }
 
+/* B6: the instance of an operation, which no constraint is for. `why` 0: none is looked at. */
+static bool add_plain(smart_lookup_t *lookup, unsigned why, unsigned letter)
+{
+    const fhir_request_t *request = lookup->_request;
+    smart_lookup_want_t *one = why == 0 ? NULL : add(lookup, why, request->type, request->id);
+
+    if (one != NULL) {
+        one->cover[0] = smart_grants_cover(lookup->_grants, letter, request->type);
+        one->cover[0]._alternative_n = 0;
+        one->cover_n = 1;
+    }
+    return why == 0 || one != NULL;
+}
+
 /* D7: whose it is, whatever is granted on it. The patients are those of the types that are searched. */
 static bool add_compartment(smart_lookup_t *lookup)
 {
@@ -154,7 +168,6 @@ base_reason_t smart_lookup_plan(smart_lookup_t *lookup, unsigned lookups)
 {
     static const unsigned instance[] = {SMART_LOOKUP_CURRENT, SMART_LOOKUP_INSTANCE,
                                         SMART_LOOKUP_PROVENANCE};
-    smart_lookup_want_t *one;
     static const unsigned raw[] = {SMART_LOOKUP_BINARY, SMART_LOOKUP_CONTEXT};
     const fhir_request_t *request = lookup->_request;
     base_reason_t reason = BASE_OK;
@@ -174,12 +187,9 @@ base_reason_t smart_lookup_plan(smart_lookup_t *lookup, unsigned lookups)
             return BASE_PREREAD_TOO_MANY;
         }
     }
-    if ((lookups & SMART_LOOKUP_CHANGED) != 0) {
-        one = add(lookup, SMART_LOOKUP_CHANGED, request->type, request->id);
-        if (one == NULL) {
-            return BASE_PREREAD_TOO_MANY;
-        }
-        one->cover[one->cover_n++] = smart_grants_cover(lookup->_grants, SMART_U, request->type);
+    if (!add_plain(lookup, lookups & SMART_LOOKUP_OPERATED, SMART_R) ||
+        !add_plain(lookup, lookups & SMART_LOOKUP_CHANGED, SMART_U)) {
+        return BASE_PREREAD_TOO_MANY;
     }
     for (i = 0; i < sizeof(raw) / sizeof(raw[0]); i++) {
         if ((lookups & raw[i]) != 0 && add(lookup, raw[i], request->type, request->id) == NULL) {

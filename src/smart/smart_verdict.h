@@ -34,7 +34,7 @@ typedef struct {
 
 /* What a read or search must look at first, bits (smart_lookup). */
 #define SMART_LOOKUP_CURRENT  1u /* the current version of the instance (D11) */
-#define SMART_LOOKUP_INSTANCE 2u /* the instance of an operation (B6) */
+#define SMART_LOOKUP_INSTANCE 2u /* the instance whose $everything is asked for (B6, L16) */
 #define SMART_LOOKUP_COMPARTMENT                                                                   \
     4u                           /* the instance whose compartment is searched: whose it is (D7) */
 #define SMART_LOOKUP_LISTS   8u  /* what _list and _in name (C9) */
@@ -43,7 +43,10 @@ typedef struct {
     32u /* the Provenance, then its targets, until one is covered (D6) */
 #define SMART_LOOKUP_BINARY                                                                        \
     64u /* documents that refer to the Binary, and its security context (B11) */
-#define SMART_LOOKUP_CHANGED 256u /* the instance that an operation changes, by u (B6) */
+#define SMART_LOOKUP_CHANGED                                                                       \
+    256u /* the instance that an operation changes, by u without a constraint (B6) */
+#define SMART_LOOKUP_OPERATED                                                                      \
+    512u /* the instance that an operation reads, by r without a constraint (B6) */
 #define SMART_LOOKUP_CONTEXT                                                                       \
     128u /* security contexts of the Binary that is written, and of the one stored (B11) */
 

@@ -81,6 +81,18 @@ static const char *const requests[] = {
     "GET /Patient/p1/$everything",
     "GET /?_getpages=x",
     "GET /Device?type=x",
+    /* operations */
+    "GET /Observation/$lastn?max=1",
+    "GET /Observation/$stats?subject=p1",
+    "GET /Observation/$includes?includesCt=x",
+    "GET /Observation/1/$meta",
+    "POST /Observation/1/$meta-add",
+    "POST /Observation/2/$meta-add",
+    "POST /Observation/$lastn",
+    "POST /Observation/$stats",
+    "POST /Observation/$validate",
+    "POST /Observation/1/$validate",
+    "POST /Patient/p1/$everything",
     /* writes */
     "POST /Observation",
     "PUT /Observation/1",
@@ -118,6 +130,14 @@ static const char *const patches[] = {
     "[{\"op\":\"add\",\"path\":\"/note\",\"value\":[]}]",
     "[{\"op\":\"replace\",\"path\":\"/code/coding/0/code\",\"value\":\"y\"}]",
     "[{\"op\":\"replace\",\"path\":\"/subject/reference\",\"value\":\"Patient/p1\"}]",
+};
+
+static const char *const parameters[] = {
+    "",
+    "{\"resourceType\":\"Parameters\",\"parameter\":[{\"name\":\"subject\",\"valueUri\":"
+    "\"Patient/p1\"}]}",
+    "{\"resourceType\":\"Parameters\",\"parameter\":[{\"name\":\"patient\",\"valueId\":\"p9\"}]}",
+    OBSERVATION("1", "p1", "x"),
 };
 
 static const char *const bodies[] = {
@@ -257,6 +277,8 @@ static token_t any_token(void)
     token.request = requests[at < COUNT(requests) ? at : COUNT(requests) - WRITES + at % WRITES];
     if (strncmp(token.request, "PATCH", 5) == 0) {
         token.body = patches[chance(COUNT(patches))];
+    } else if (strchr(token.request, '$') != NULL && token.request[0] == 'P') {
+        token.body = parameters[chance(COUNT(parameters))];
     } else if (token.request[0] == 'P') {
         token.body = written[chance(COUNT(written))];
     }
