@@ -23,7 +23,9 @@ static bool is_own(const json_t *resource)
     char *text;
     bool own;
 
-    if (type != NULL && strcmp(type, "OperationOutcome") == 0) {
+    /* CapabilityStatements are shown by operations that any token may call (B6) */
+    if (type != NULL &&
+        (strcmp(type, "OperationOutcome") == 0 || strcmp(type, "CapabilityStatement") == 0)) {
         return true;
     }
     if (type != NULL && strcmp(type, "Patient") == 0) {
