@@ -23,6 +23,9 @@ my $up = upstream(
             : $url eq 'hidden' ? resource('Parameters', 'p', parameter => [ { name => 'x', resource => resource('Patient', 'p9') } ])
             : $url eq 'outcome' ? { resourceType => 'OperationOutcome', issue => [] } : resource('Patient', 'p9') };
     },
+    qr{^POST /fhir/DocumentReference/\$docref$} => bundle(resource('DocumentReference', 'd1', of('p1')), resource('DocumentReference', 'd2', of('p2'))),
+    qr{^POST /fhir/Observation/o1/\$meta-add$} => { json => resource('Parameters', 'm', parameter => [ { name => 'return', valueMeta => {} } ]) },
+    qr{^GET /fhir/Observation/(o\d)$} => sub { return { json => resource('Observation', $1, of($1 eq 'o1' ? 'p1' : 'p2')) } },
     qr{^GET /fhir/ValueSet/\$score$} => { json => resource('ValueSet', 'v') },
 );
 my $nginx = nginx(vars => { UPSTREAM => $up->port, ISSUER => $issuer->uri }, conf => <<"EOC");
@@ -79,4 +82,43 @@ $r = get('/r4/$' . 'a' x 65, $patient);
 is($r->json->{issue}[0]{diagnostics} // '', '', 'no long name is said back');
 my ($rc, $said) = smartctl('explain', '--scope', 'system/*.cruds', 'GET', '/$nonsense');
 like($said, qr/no policy entry: operation nonsense system <Type>\.<letters>/, 'smartctl explain names it');
+# Parameters in a body are judged as the query is, and go as they came (B6).
+my $documents = $issuer->token(scope => 'patient/DocumentReference.rs patient/Observation.u', patient => 'p1');
+
+sub docref {
+    my ($id, %how) = @_;
+    my $body = qq({ "resourceType" : "Parameters",\n "parameter" : [ {"name":"patient","valueId":"$id"}, {"name":"type","valueCodeableConcept":{"text":"x"}} ] });
+
+    my @headers = ('Content-Type' => $how{type} // 'application/fhir+json', @{ $how{headers} // [] });
+    $up->clear;
+    return ($nginx->post('/r4/DocumentReference/$docref' . ($how{query} // ''), bearer => $documents, headers => \@headers,
+        $how{chunked} ? (chunked => [ unpack '(a7)*', $body ]) : (body => $how{body} // $body)), $body);
+}
+
+for my $how ([], [ chunked => 1 ]) {
+    ($r, my $body) = docref('p1', @$how);
+    is($r->status, 200, '$docref by POST');
+    is(join(' ', map { $_->{resource}{id} } @{ $r->json->{entry} }), 'd1', 'its entries are judged');
+    is($up->last->body, $body, 'the body went as it came');
+    is(sent(), undef, 'and no query was made for it');
+    ($r) = docref('p2', @$how);
+    outcome_is($r, 403, 'forbidden', 'of another patient');
+    upstream_got($up, 0, 'nothing is sent');
+}
+($r) = docref('p1', query => '?patient=p2');
+outcome_is($r, 403, 'forbidden', 'another patient in the URL');
+($r) = docref('p1', headers => [ 'Content-Encoding' => 'gzip' ]);
+is($r->status, 415, 'what is encoded cannot be judged');
+($r) = docref('p1', type => 'application/fhir+xml');
+is($r->status, 415, 'nor can XML');
+($r) = docref('p1', body => '{"resourceType":"Parameters","id":"' . 'x' x 1_100_000 . '"}');
+is($r->status, 413, 'nor what is larger than smart_body_buffer');
+upstream_got($up, 0, 'nothing of it was sent');
+
+# What changes an instance looks at it first.
+sub meta_add { $up->clear; return $nginx->post("/r4/Observation/$_[0]/\$meta-add", bearer => $documents, headers => [ 'Content-Type' => 'application/fhir+json' ], body => '{"resourceType":"Parameters"}') }
+is(meta_add('o1')->status, 200, '$meta-add of an own instance');
+is(join(' ', map { $_->method } $up->requests), 'GET POST', 'it was read first');
+outcome_is(meta_add('o2'), 404, 'not-found', "another patient's");
+is(join(' ', map { $_->method } $up->requests), 'GET', 'is read, and that is all');
 done_testing();
