@@ -282,8 +282,6 @@ static void judge_body_search(decision_t *d)
 
     if (body_shapes_answer(d)) {
         refuse(d, BASE_PARAMETER_REFUSED, "B6");
-    } else if ((verdict->obligations & SMART_FILTER) != 0) {
-        refuse(d, BASE_SCOPE_MISSING, "C2");
     } else if (verdict->check_n > 0 && verdict->check[0].counts) {
         refuse(d, BASE_NOT_NARROWABLE, "L6");
     } else {
@@ -379,20 +377,18 @@ static void decide_page_of_search(decision_t *d, const smart_operation_t *row)
     }
 }
 
-/* What is submitted or validated is a resource like that of a create, and under a check judged so (D10, E5). */
+/* By POST. What is submitted or validated is a resource like that of a create, and under a check judged so (D10, E5). */
 static void decide_as_create(decision_t *d, const smart_operation_t *row)
 {
     smart_cover_t cover = smart_grants_cover(d->grants, SMART_C, d->request->type);
 
     if (operation_granted(d, row)) {
         check_answer(d, row);
-        if (d->request->method == FHIR_POST && !smart_grants_all(d->grants, SMART_S)) {
+        if (!smart_grants_all(d->grants, SMART_S)) {
             d->verdict->obligations |= SMART_BODY;
         }
     } else if (smart_cover_is_empty(&cover)) {
         refuse_missing(d, SMART_C, d->request->type);
-    } else if (d->request->method != FHIR_POST) {
-        refuse(d, BASE_PATIENT_INTERACTION, "B6");
     } else {
         check_answer(d, row);
         d->verdict->body_is_resource = d->verdict->submits = true;
