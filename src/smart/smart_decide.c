@@ -46,16 +46,12 @@ smart_check_t *smart_decision_oblige(decision_t *d, unsigned obligations, smart_
     return check;
 }
 
-static void note_parameters(decision_t *d, smart_check_t *check,
-                            const smart_parameters_t *parameters)
+static void note_parameters(smart_check_t *check, const smart_parameters_t *parameters)
 {
     check->includes = parameters->includes;
     check->included = parameters->included;
     check->counts = parameters->counts;
     check->page = parameters->page;
-    if (parameters->dropped) {
-        d->verdict->obligations |= SMART_FILTER;
-    }
 }
 
 /* False: refused. */
@@ -198,7 +194,7 @@ static void decide_by_target(decision_t *d, const smart_cover_t *cover,
         return;
     }
     smart_decision_look_first(d, SMART_LOOKUP_TARGETS);
-    note_parameters(d, smart_decision_oblige(d, SMART_RESPONSE, SMART_CHECK_SEARCHSET, cover),
+    note_parameters(smart_decision_oblige(d, SMART_RESPONSE, SMART_CHECK_SEARCHSET, cover),
                     parameters);
     allow(d, "L9");
 }
@@ -220,7 +216,7 @@ static void decide_narrowed(decision_t *d, const smart_cover_t *cover,
         return;
     }
     note_parameters(
-        d, smart_decision_oblige(d, SMART_NARROW | SMART_RESPONSE, SMART_CHECK_SEARCHSET, cover),
+        smart_decision_oblige(d, SMART_NARROW | SMART_RESPONSE, SMART_CHECK_SEARCHSET, cover),
         parameters);
     allow(d, "L5");
 }
@@ -268,8 +264,7 @@ void smart_decide_search(decision_t *d)
         smart_decide_page(d);
     } else {
         if (parameters.includes && !smart_grants_all(d->grants, SMART_S)) {
-            note_parameters(d,
-                            smart_decision_oblige(d, SMART_RESPONSE, SMART_CHECK_SEARCHSET, &cover),
+            note_parameters(smart_decision_oblige(d, SMART_RESPONSE, SMART_CHECK_SEARCHSET, &cover),
                             &parameters);
         }
         allow(d, "L2");
@@ -319,7 +314,7 @@ static void decide_types(decision_t *d, const smart_parameters_t *parameters)
                                       : SMART_CHECK_SEARCHSET,
                                   &any);
     check->types = types;
-    note_parameters(d, check, parameters);
+    note_parameters(check, parameters);
     allow(d, "L17");
 }
 
@@ -351,7 +346,7 @@ static void decide_own_compartment(decision_t *d, const smart_parameters_t *para
     check = smart_decision_oblige(d, wildcard ? SMART_RESPONSE : SMART_NARROW | SMART_RESPONSE,
                                   SMART_CHECK_SEARCHSET, &any);
     check->types = types;
-    note_parameters(d, check, parameters);
+    note_parameters(check, parameters);
     allow(d, "D7");
 }
 

