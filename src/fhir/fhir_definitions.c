@@ -1,5 +1,6 @@
 #include "fhir/fhir_definitions.h"
 
+#include "base/base_word.h"
 #include "fhir/fhir_definitions_tables.h"
 #include "fhir/fhir_path.h"
 #include "fhir/fhir_test.h"
@@ -25,19 +26,6 @@ bool fhir_version_find(base_span_t name, fhir_version_t *version)
     return false;
 }
 
-/* Four and eight octets as a number, the same on every machine: written so that a compiler sees one load. */
-static inline uint64_t number4(const unsigned char *p)
-{
-    return (uint32_t) p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16 | (uint32_t) p[3] << 24;
-}
-
-static inline uint64_t number8(const unsigned char *p)
-{
-    return (uint64_t) p[0] | (uint64_t) p[1] << 8 | (uint64_t) p[2] << 16 | (uint64_t) p[3] << 24 |
-           (uint64_t) p[4] << 32 | (uint64_t) p[5] << 40 | (uint64_t) p[6] << 48 |
-           (uint64_t) p[7] << 56;
-}
-
 /*
  * Where an index has a name, which is not empty: by its beginning, end and length, and a factor by which no two names of the table fall together,
  * which the generator found. What a name from outside falls on is compared with it.
@@ -48,11 +36,11 @@ static inline unsigned slot_of(const fhir_index_t *index, base_span_t name)
     uint64_t first, last;
 
     if (name.n >= 8) {
-        first = number8(p);
-        last = number8(end - 8);
+        first = base_word_load8(p);
+        last = base_word_load8(end - 8);
     } else if (name.n >= 4) {
-        first = number4(p);
-        last = number4(end - 4);
+        first = base_word_load4(p);
+        last = base_word_load4(end - 4);
     } else {
         first = p[0];
         last = (uint64_t) p[name.n >> 1] << 8 | end[-1];
@@ -70,7 +58,8 @@ static inline bool has_name(const char *text, unsigned n, base_span_t name)
         return false;
     }
     if (n >= 8 && n <= 16) {
-        return number8(p) == number8(q) && number8(p + n - 8) == number8(q + n - 8);
+        return base_word_load8(p) == base_word_load8(q) &&
+               base_word_load8(p + n - 8) == base_word_load8(q + n - 8);
     }
     return memcmp(p, q, n) == 0;
 }
