@@ -44,6 +44,25 @@ static void gives(const char *body, const char *expected, const char *what)
     is_int(wrong, 0, "%s", what);
 }
 
+/* Refused, before a byte of it went, however it was cut. */
+static void withholds(base_reason_t expected, const char *body, const char *what)
+{
+    size_t n = strlen(body), at, wrong = 0;
+    unsigned shown;
+    char *out;
+
+    for (at = 0; at <= n; at++) {
+        base_reason_t reason = stage_shows(&stage, 200, JSON, body, at, &shown, &out);
+
+        if ((reason != expected || (out != NULL && out[0] != '\0')) && wrong++ == 0) {
+            printf("# cut at %zu: %s: %s\n", at, base_reason_info(reason)->name,
+                   out == NULL ? "(nothing)" : out);
+        }
+        free(out);
+    }
+    is_int(wrong, 0, "%s", what);
+}
+
 static void shows(unsigned expected, unsigned status, const char *type, const char *body,
                   const char *what)
 {
@@ -628,6 +647,35 @@ static void pages(void)
 }
 
 /* What an attacker who can write resources, or a broken server, might try. */
+/* Nothing goes before it is known what it is. */
+static void withheld(void)
+{
+    token("patient/Observation.s patient/Patient.rs");
+    (void) stage_line(&stage, "GET /Observation");
+    withholds(BASE_ANSWER_UNEXPECTED,
+              "{\"resourceType\":\"Bundle\",\"type\":\"collection\",\"entry\":[" O1 "," O1M "]}",
+              "withheld: another type");
+    withholds(BASE_ANSWER_UNEXPECTED,
+              "{\"entry\":[" O1 "," O1M "],\"type\":\"collection\",\"resourceType\":\"Bundle\"}",
+              "withheld: another type, said last");
+    withholds(BASE_ANSWER_UNEXPECTED, "{\"resourceType\":\"Bundle\",\"entry\":[" O1 "," O1M "]}",
+              "withheld: no type");
+    withholds(BASE_ANSWER_UNEXPECTED,
+              "{\"entry\":[" O1 "," O1M "],\"resourceType\":\"Patient\",\"id\":\"p1\"}",
+              "withheld: no Bundle, said last");
+    withholds(BASE_ANSWER_UNEXPECTED,
+              "{\"id\":\"p1\",\"birthDate\":\"1970-01-01\",\"resourceType\":\"Patient\"}",
+              "withheld: a resource that nobody asked for");
+    (void) stage_line(&stage, "GET /Observation?_summary=count");
+    withholds(BASE_NOT_NARROWABLE,
+              "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":5,\"entry\":[" O1 "]}",
+              "withheld: a count of whatever");
+    (void) stage_line(&stage, "GET /Patient/p1");
+    withholds(BASE_ANSWER_UNEXPECTED,
+              "{\"birthDate\":\"1970-01-01\",\"id\":\"p2\",\"resourceType\":\"Patient\"}",
+              "withheld: another instance, said last");
+}
+
 static void hostile(void)
 {
     static char deep[4096], wide[200000];
@@ -878,6 +926,7 @@ int main(void)
     suppressed();
     operations();
     pages();
+    withheld();
     hostile();
     property();
     joined();
