@@ -159,6 +159,12 @@ static bool is_patient(const fhir_type_t *type)
     return fhir_type_is(type, "Patient");
 }
 
+bool smart_cover_is_single(const fhir_type_t *type)
+{
+    return is_patient(type) || (type->narrowing.paths.n == 1 &&
+                                strchr(type->narrowing.paths.rows[0].text, '[') == NULL);
+}
+
 /* The elements that decide. Patient is judged by its id; its links count only where the policy says so (D3). */
 fhir_paths_t smart_cover_paths(const smart_cover_t *cover)
 {

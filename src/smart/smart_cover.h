@@ -86,6 +86,9 @@ static inline bool smart_cover_is_subject(const fhir_type_t *type,
            (fhir_type_is(type, "Patient") && strcmp(parameter->name, "_id") == 0);
 }
 
+/* True when what confines the type to a patient can name one only: no room is left for another. */
+bool smart_cover_is_single(const fhir_type_t *type);
+
 /* The elements that make a resource a patient's, by the cover's rule; none for Patient, which is judged by its id (D3). */
 fhir_paths_t smart_cover_paths(const smart_cover_t *cover);
 

@@ -161,7 +161,8 @@ static base_reason_t narrow(smart_judge_t *judge)
     if (check->cover.type == NULL) {
         return narrow_types(judge, check);
     }
-    if (!smart_narrowing_make(&check->cover, judge->_arena, &check->narrowing)) {
+    if (!smart_narrowing_make(&check->cover, judge->_policy->definitions, &judge->_request.query,
+                              judge->_arena, &check->narrowing)) {
         return BASE_NO_MEMORY;
     }
     /* L20: which page it is says the server's parameter alone; what is appended may go by unheard, and be told in link[self] all the same. */

@@ -144,7 +144,8 @@ static base_reason_t write_query(smart_lookup_t *lookup, base_span_t value, base
     size_t i;
 
     if (!smart_cover_is_true(&lookup->_binary->cover) &&
-        !smart_narrowing_make(&lookup->_binary->cover, lookup->_arena, &narrowing)) {
+        !smart_narrowing_make(&lookup->_binary->cover, lookup->_policy->definitions, NULL,
+                              lookup->_arena, &narrowing)) {
         return BASE_NO_MEMORY;
     }
     for (i = 0; reason == BASE_OK && i < narrowing.n; i++) {

@@ -1,5 +1,7 @@
 #include "smart/smart_narrowing.h"
 
+#include "fhir/fhir_reference.h"
+
 #include <string.h>
 
 #define ITEMS_MAX ((size_t) SMART_CONSTRAINT_ITEMS + 1) /* of one alternative: the patient's, too */
@@ -14,6 +16,8 @@ typedef struct {
 
 typedef struct {
     const smart_cover_t *cover;
+    const fhir_definitions_t *definitions;
+    const fhir_query_t *query; /* NULL: none */
     base_arena_t *arena;
     row_t *row;
     size_t n;
@@ -23,6 +27,65 @@ typedef struct {
     size_t out_n;
     size_t differing; /* parameters that were joined of different values */
 } making_t;
+
+/* True when an alternative of a subject's value names a resource here that is not this patient. */
+static bool is_another(const making_t *m, base_span_t value, base_span_t id)
+{
+    fhir_reference_t reference;
+
+    fhir_reference_parse(value, &reference);
+    if (reference.kind == FHIR_REFERENCE_BARE) {
+        return !base_span_eq(reference.id, id);
+    }
+    return fhir_reference_is_own(&reference, m->cover->base->urls, m->cover->base->urls_n) &&
+           (!base_span_is(reference.type, "Patient") || !base_span_eq(reference.id, id));
+}
+
+/* L5: the client asks for others alone. Where several may be named in one resource that excludes nobody. */
+static bool item_excludes(const making_t *m, const fhir_item_t *item, base_span_t id)
+{
+    const fhir_parameter_t *parameter;
+    base_span_t rest = item->value;
+
+    if (item->chained || rest.p == NULL ||
+        (item->modifier.p != NULL && !base_span_is(item->modifier, "Patient"))) {
+        return false;
+    }
+    parameter = fhir_parameter_find(m->definitions, m->cover->type, item->code);
+    if (parameter == NULL || !smart_cover_is_subject(m->cover->type, parameter)) {
+        return false;
+    }
+    while (rest.p != NULL) {
+        if (!is_another(m, fhir_query_split(&rest), id)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_excluded(const making_t *m, base_span_t id)
+{
+    const fhir_item_t *item;
+    size_t at = 0;
+
+    while (m->query != NULL && smart_cover_is_single(m->cover->type) &&
+           (item = fhir_query_next(m->query, &at)) != NULL) {
+        if (item_excludes(m, item, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t left_of(const making_t *m, const smart_confinement_t *who)
+{
+    size_t n = 0, i;
+
+    for (i = 0; who != NULL && i < who->n; i++) {
+        n += is_excluded(m, who->id[i]) ? 0 : 1;
+    }
+    return who == NULL ? 1 : n;
+}
 
 static base_span_t write_patients(making_t *m, const smart_confinement_t *who)
 {
@@ -42,22 +105,29 @@ static base_span_t write_patients(making_t *m, const smart_confinement_t *who)
         return base_span_make(NULL, 0);
     }
     for (i = 0; i < who->n; i++) {
+        if (is_excluded(m, who->id[i])) {
+            continue;
+        }
         memcpy(at, prefix, prefix_n);
         memcpy(at + prefix_n, who->id[i].p, who->id[i].n);
         at += prefix_n + who->id[i].n;
         *at++ = ',';
     }
-    return base_span_make(text, size - 1);
+    return base_span_make(text, (size_t) (at - text) - 1);
 }
 
-/* An alternative by its patients and its constraint; either may be none. */
+/* An alternative by its patients and its constraint; either may be none. Of one whose patients are all excluded nothing is said. */
 static bool add_row(making_t *m, const smart_confinement_t *who,
                     const smart_constraint_t *constraint)
 {
     const char *parameter = smart_cover_parameter(m->cover->type);
-    row_t *row = &m->row[m->n++];
+    row_t *row = &m->row[m->n];
     size_t i;
 
+    if (left_of(m, who) == 0) {
+        return true;
+    }
+    m->n++;
     if (who != NULL && parameter == NULL) {
         m->confinable = false;
     } else if (who != NULL) {
@@ -286,6 +356,21 @@ static void put_first(making_t *m)
     m->row[first] = row;
 }
 
+/* L5: whom the query excludes is left out, unless nobody would be left. */
+static void exclude(making_t *m)
+{
+    const smart_alternative_t *alternative;
+    size_t at = 0, left = 0, i;
+
+    for (i = 0; i < m->cover->confined_n; i++) {
+        left += left_of(m, m->cover->confined[i]);
+    }
+    while ((alternative = smart_cover_alternative(m->cover, &at)) != NULL) {
+        left += left_of(m, alternative->who);
+    }
+    m->query = left == 0 ? NULL : m->query;
+}
+
 static bool make(making_t *m, smart_narrowing_t *narrowing)
 {
     size_t at = 0, n = m->cover->confined_n;
@@ -296,6 +381,7 @@ static bool make(making_t *m, smart_narrowing_t *narrowing)
     if (n > ROWS_MAX || n == 0) {
         return true;
     }
+    exclude(m);
     m->row = base_arena_array(m->arena, n, sizeof(*m->row));
     if (m->row == NULL || !add_rows(m)) {
         return false;
@@ -311,7 +397,8 @@ static bool make(making_t *m, smart_narrowing_t *narrowing)
     return true;
 }
 
-bool smart_narrowing_make(const smart_cover_t *cover, base_arena_t *arena,
+bool smart_narrowing_make(const smart_cover_t *cover, const fhir_definitions_t *definitions,
+                          const fhir_query_t *query, base_arena_t *arena,
                           smart_narrowing_t *narrowing)
 {
     making_t m = {0};
@@ -322,6 +409,8 @@ bool smart_narrowing_make(const smart_cover_t *cover, base_arena_t *arena,
         return true;
     }
     m.cover = cover;
+    m.definitions = definitions;
+    m.query = query;
     m.arena = arena;
     m.full = m.confinable = true;
     m.out = base_arena_array(arena, ITEMS_MAX, sizeof(*m.out));

@@ -24,9 +24,11 @@ typedef struct {
 
 /*
  * The narrowing of a cover that is neither true nor empty; of a true one nothing, sound. What all alternatives say alike is said; a
- * parameter in which they differ is said with its values joined by commas, the patients' too. False: no memory.
+ * parameter in which they differ is said with its values joined by commas, the patients' too. Whom the query
+ * excludes, because it names others alone, is left out (L5); `query` may be NULL. False: no memory.
  */
-bool smart_narrowing_make(const smart_cover_t *cover, base_arena_t *arena,
+bool smart_narrowing_make(const smart_cover_t *cover, const fhir_definitions_t *definitions,
+                          const fhir_query_t *query, base_arena_t *arena,
                           smart_narrowing_t *narrowing);
 
 /* Appends the item unless the query says it already (L5). BASE_OK, or why not, as fhir_query_append. */

@@ -82,12 +82,6 @@ static bool is_patient(const fhir_type_t *type)
     return type != NULL && fhir_type_is(type, "Patient");
 }
 
-/* An element that can hold one reference only: what narrows it leaves no room for another patient. */
-static bool is_single(const fhir_type_t *type)
-{
-    return type->narrowing.paths.n == 1 && strchr(type->narrowing.paths.rows[0].text, '[') == NULL;
-}
-
 /* L1: a search confined to one patient lends nothing to a grant of another's Patients or of what refers to them. */
 static bool reaches_own(const judging_t *j, const fhir_type_t *type)
 {
@@ -110,7 +104,7 @@ static bool goes_to_own_patient(const judging_t *j, const fhir_hop_t *hop)
 
     if (j->type == NULL || patient == NULL || parameter == NULL || hop->reverse ||
         !set_is(&hop->to, patient) || !smart_cover_is_confined(j->cover) ||
-        !smart_cover_is_subject(j->type, parameter) || !is_single(j->type)) {
+        !smart_cover_is_subject(j->type, parameter) || !smart_cover_is_single(j->type)) {
         return false;
     }
     return reaches_own(j, patient);

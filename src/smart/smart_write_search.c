@@ -14,7 +14,8 @@ static base_reason_t narrow(smart_write_t *write, fhir_query_t *query)
     base_reason_t reason = BASE_OK;
     size_t i;
 
-    if (!smart_narrowing_make(&write->_search, write->_arena, &write->_narrowing)) {
+    if (!smart_narrowing_make(&write->_search, write->_policy->definitions, query, write->_arena,
+                              &write->_narrowing)) {
         return BASE_NO_MEMORY;
     }
     for (i = 0; reason == BASE_OK && i < write->_narrowing.n; i++) {

@@ -58,6 +58,8 @@ static const char *const requests[] = {
     "GET /Observation?code=x",
     "GET /Observation?patient=p1",
     "GET /Observation?patient=p9",
+    "GET /Observation?subject=Patient/p1,Patient/p9",
+    "GET /Observation?subject:Patient=p9&_summary=count",
     "GET /Patient/p1",
     "GET /Patient/p9",
     "GET /Patient?name=x",
