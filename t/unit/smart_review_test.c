@@ -300,6 +300,10 @@ static void heads(void)
     "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[" entries "]}"
 #define SELF(url) "\"link\":[{\"relation\":\"self\",\"url\":\"" url "\"}]"
 
+#define PROVENANCE_OF(what)                                                                        \
+    "{\"search\":{\"mode\":\"include\"},\"resource\":{\"resourceType\":\"Provenance\",\"id\":"     \
+    "\"v\",\"target\":[{\"reference\":\"" what "\"}]}}"
+
 static void searchsets(void)
 {
     token("patient/Observation.s");
@@ -322,6 +326,8 @@ static void searchsets(void)
     gives(BUNDLE(OPERF), BUNDLE(""), "a search is strict (D4)");
     gives(BUNDLE(P1), BUNDLE(""), "another type, though one's own");
     gives(BUNDLE(INCLUDE), BUNDLE(""), "an include that nobody asked for");
+    gives(BUNDLE(O1 "," PROVENANCE_OF("Observation/1")), BUNDLE(O1),
+          "a Provenance that nobody asked for (D6)");
     gives(BUNDLE(FAKE_OUTCOME), BUNDLE(""), "a resource as an outcome");
     gives(BUNDLE(O1 ",{\"fullUrl\":\"Observation/1\"}"), BUNDLE(O1), "an entry without a resource");
     gives(BUNDLE("{\"response\":{\"outcome\":" O2
@@ -365,6 +371,8 @@ static void searchsets(void)
 }
 
 /* A Patient is one's own by type and id together; links count only where the policy says so, and never in a search. */
+#define PATIENT(id) "{\"resourceType\":\"Patient\",\"id\":\"" id "\"}"
+
 static void patient_searchsets(void)
 {
     token("patient/Patient.s patient/Observation.r");
@@ -374,6 +382,15 @@ static void patient_searchsets(void)
                  "/Patient/p1\"},{\"fullUrl\":\"Patient/p2\"},{\"fullUrl\":"
                  "\"https://x/Patient/p1\"},{\"fullUrl\":\"Observation/p1\"}"),
           BUNDLE("{\"fullUrl\":\"" STAGE_URL "/Patient/p1\"}"), "by the URL alone (L8)");
+    gives(BUNDLE("{\"fullUrl\":\"" STAGE_URL "/Patient/p1\",\"resource\":[" PATIENT("p2") "]}"),
+          BUNDLE(""), "by the URL, beside a list of resources");
+    gives(BUNDLE("{\"fullUrl\":\"" STAGE_URL "/Patient/p1\",\"resource\":\"x\"}"), BUNDLE(""),
+          "by the URL, beside a text for a resource");
+    gives(BUNDLE("{\"fullUrl\":\"" STAGE_URL "/Patient/p1\",\"resource\":null}"), BUNDLE(""),
+          "by the URL, beside null for a resource");
+    gives(BUNDLE("{\"fullUrl\":\"" STAGE_URL
+                 "/Patient/p1\",\"response\":{\"outcome\":[" PATIENT("p2") "]}}"),
+          BUNDLE(""), "by the URL, beside a list of outcomes");
     gives(BUNDLE("{\"resource\":{\"resourceType\":\"Observation\",\"id\":\"p1\"}}"), BUNDLE(""),
           "another type of that id");
     gives(BUNDLE("{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"p2\",\"link\":[{\"other\":{"
@@ -541,6 +558,9 @@ static void histories(void)
           "deleted twice, before");
     gives(HISTORY(O2 "," DELETED("Observation/2") "," O1), HISTORY(O1), "of what is not asked for");
     gives(HISTORY(DELETED("Observation/1")), HISTORY(""), "nothing says what it was");
+    gives(HISTORY(O1 ",{\"resource\":{\"resourceType\":\"Observation\",\"id\":\"4\",\"subject\":{"
+                     "\"reference\":\"Patient/p1\"}}}"),
+          HISTORY(O1), "one's own, of another instance");
     gives(HISTORY(DELETED(STAGE_URL "/Observation/1/_history/2") "," O1),
           HISTORY(DELETED(STAGE_URL "/Observation/1/_history/2") "," O1),
           "by an URL of this server");
@@ -634,11 +654,18 @@ static void operations(void)
 }
 
 /* L20: on a page that nobody narrowed a total counts what is not shown. */
+#define INCLUDE_OF(type, id, who)                                                                  \
+    "{\"search\":{\"mode\":\"include\"},\"resource\":{\"resourceType\":\"" type "\",\"id\":\"" id  \
+    "\",\"subject\":{\"reference\":\"Patient/" who "\"}}}"
+
 static void pages(void)
 {
     token("patient/Observation.s");
     is_int(stage_line(&stage, "GET /?_getpages=x"), SMART_SEND, "a page");
     gives(BUNDLE(O1), BUNDLE(O1), "own");
+    gives(BUNDLE(O1
+                 "," INCLUDE_OF("Observation", "5", "p1") "," INCLUDE_OF("Observation", "6", "p2")),
+          BUNDLE(O1 "," INCLUDE_OF("Observation", "5", "p1")), "own, included by whatever search");
     gives("{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":2," SELF(
               STAGE_URL "/_search") ",\"entry\":[" O1 "," O2 "]}",
           "{\"resourceType\":\"Bundle\",\"type\":\"searchset\"," SELF(
@@ -674,6 +701,15 @@ static void withheld(void)
     withholds(BASE_ANSWER_UNEXPECTED,
               "{\"birthDate\":\"1970-01-01\",\"id\":\"p2\",\"resourceType\":\"Patient\"}",
               "withheld: another instance, said last");
+}
+
+/* Where all of a type is covered, an entry without a resource says nothing all the same (L8). */
+static void bodiless(void)
+{
+    token("system/Observation.rs patient/Patient.rs");
+    (void) stage_line(&stage, "GET /Observation?_include=Observation:subject");
+    gives(BUNDLE(O1 ",{\"fullUrl\":\"" STAGE_URL "/Observation/9\"}"), BUNDLE(O1),
+          "an entry without a resource, of a type that is covered");
 }
 
 static void hostile(void)
@@ -927,6 +963,7 @@ int main(void)
     operations();
     pages();
     withheld();
+    bodiless();
     hostile();
     property();
     joined();
