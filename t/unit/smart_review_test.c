@@ -617,6 +617,10 @@ static void suppressed(void)
 }
 
 /* B6: what an operation gives. */
+#define INCLUDE_OF(type, id, who)                                                                  \
+    "{\"search\":{\"mode\":\"include\"},\"resource\":{\"resourceType\":\"" type "\",\"id\":\"" id  \
+    "\",\"subject\":{\"reference\":\"Patient/" who "\"}}}"
+
 static void operations(void)
 {
     token("patient/Observation.rs patient/Patient.rs patient/List.rs");
@@ -632,6 +636,9 @@ static void operations(void)
           BUNDLE(O1), "a Bundle that was stored is a resource");
     gives(BUNDLE("{\"resource\":" BUNDLE(O1 "," O2) "}"), BUNDLE("{\"resource\":" BUNDLE(O1) "}"),
           "one that was made for the answer is filtered");
+    gives(BUNDLE(O1
+                 "," INCLUDE_OF("Observation", "5", "p1") "," INCLUDE_OF("Observation", "6", "p2")),
+          BUNDLE(O1 "," INCLUDE_OF("Observation", "5", "p1")), "what it includes, by r or s");
 #define PARAMETERS(list) "{\"resourceType\":\"Parameters\",\"parameter\":[" list "]}"
 #define PLAIN            "{\"name\":\"a\",\"valueString\":\"x\"}"
     gives(PARAMETERS(PLAIN
@@ -654,10 +661,6 @@ static void operations(void)
 }
 
 /* L20: on a page that nobody narrowed a total counts what is not shown. */
-#define INCLUDE_OF(type, id, who)                                                                  \
-    "{\"search\":{\"mode\":\"include\"},\"resource\":{\"resourceType\":\"" type "\",\"id\":\"" id  \
-    "\",\"subject\":{\"reference\":\"Patient/" who "\"}}}"
-
 static void pages(void)
 {
     token("patient/Observation.s");
