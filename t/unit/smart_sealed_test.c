@@ -220,6 +220,12 @@ static void every_cut(stage_t *s, const char *type, const char *body, const char
 #define HERE "{\"type\":\"Patient\",\"url\":\"" UP "\\/Binary/7\"}"
 #define AWAY "{\"url\":\"https://files.example.org/1\"}"
 
+/* A member's name longer than any that is looked at. */
+#define LONG                                                                                       \
+    "a-name-that-is-longer-than-all-names-that-a-manifest-or-a-line-of-a-file-is-looked-at-for-"   \
+    "by-the-edge-which-keeps-no-more-of-it-than-it-must-and-goes-on-behind-its-value-as-if-it-"    \
+    "were-not-there"
+
 static void manifests(void)
 {
     static const struct {
@@ -245,6 +251,15 @@ static void manifests(void)
         {"{\"output\":[\"" UP "/1\"]}", "answer_broken"},
         {"{\"output\":{}}", "answer_broken"},
         {"{\"requiresAccessToken\":\"false\"}", "answer_broken"},
+        {"{\"" LONG "\":{\"url\":1},\"output\":[]}", "{\"" LONG "\":{\"url\":1},\"output\":[]}"},
+        {"{\"output\":[{\"" LONG "\":true,\"url\":\"https://files.example.org/1\"}],"
+         "\"requiresAccessToken\":false}",
+         "{\"output\":[{\"" LONG "\":true,\"url\":\"https://files.example.org/1\"}],"
+         "\"requiresAccessToken\":false}"},
+        {"{\"output\":[{\"url\":true}]}", "answer_broken"},
+        {"{\"request\":false}", "answer_broken"},
+        {"{\"output\":[" HERE, "answer_broken"},
+        {"{\"output\":[" HERE "]}}", "answer_broken"},
         {"[]", "answer_broken"},
         {"", "answer_broken"},
     };
@@ -340,11 +355,40 @@ static void files(void)
              "Patient/1") "]}\n" TX(DEL("Patient/1")),
          TX(DEL("Patient/1"))},
         {"deleted", TX("1," DEL("Patient/1")) "\n" TX(DEL("Patient/1")), TX(DEL("Patient/1"))},
+        {"output",
+         "{\"" LONG "\":{\"resourceType\":\"Condition\"},\"resourceType\":\"Patient\"}\n" CO,
+         "{\"" LONG "\":{\"resourceType\":\"Condition\"},\"resourceType\":\"Patient\"}\n{"},
+        {"output", "{\"" LONG "\":\"Patient\",\"resourceType\":\"Condition\"}\n" PT, PT},
+        {"output", "{\"resourceType\":\"" LONG "\"}\n{\"resourceType\":\"PatientX\"}\n" PT, PT},
+        {"deleted",
+         TX("{\"" LONG "\":" CO
+            ",\"request\":{\"method\":\"DELETE\",\"url\":\"Patient/1\"}}," DEL("Patient/2")),
+         TX(DEL("Patient/2"))},
+        {"deleted",
+         TX("{\"request\":{\"" LONG
+            "\":1,\"method\":\"DELETE\",\"url\":\"Patient/1\"}}," DEL("Condition/2")),
+         TX("{\"request\":{\"" LONG "\":1,\"method\":\"DELETE\",\"url\":\"Patient/1\"}}")},
+        {"deleted",
+         TX(DEL("Patient/" LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG) "," DEL(
+             "Patient/1")),
+         TX(DEL("Patient/1"))},
+        {"deleted", TX("{\"request\":[" DEL("Patient/1") "]}," DEL("Patient/2")),
+         TX(DEL("Patient/2"))},
+        {"deleted", TX("{\"request\":\"DELETE\"}," DEL("Patient/2")), TX(DEL("Patient/2"))},
+        {"deleted",
+         TX("{\"request\":{\"method\":\"DELETE\",\"url\":{\"url\":\"Patient/1\"}}}," DEL(
+             "Patient/2")),
+         TX(DEL("Patient/2"))},
+        {"deleted", TX("{\"request\":{\"method\":\"DELETE\",\"url\":1}}," DEL("Patient/2")),
+         TX(DEL("Patient/2"))},
+        {"deleted",
+         TX("{\"request\":{\"method\":[\"DELETE\"],\"url\":\"Patient/1\"}}," DEL("Patient/2")),
+         TX(DEL("Patient/2"))},
         {"error", OO "\n" PT "\n", OO "\n"},
         {"error", "{\"resourceType\":\"OperationOutcome\",\"contained\":[" PT "]}\n" OO, OO},
     };
     stage_t s;
-    char *out, expected[1024];
+    char *out, expected[4096];
     size_t i;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
